@@ -1,0 +1,82 @@
+"""Where a run's bytes lie and what it reads: storage, tokenizer, data sources, the tokenize stage."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trainingrun.api.base import Model, Name, Quantity
+
+VolumePath = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class ClaimTemplate(Model):
+    """A claim that the operator makes for the run and never deletes."""
+
+    size: Quantity
+    """Size of the claim, for example 10Ti."""
+    storage_class_name: Name | None = None
+    """StorageClass of the claim; the cluster's default where it is left out."""
+
+
+class Storage(Model):
+    """The volume that holds raw data, tokens, checkpoints and models: an existing claim, or one to make."""
+
+    claim_name: Name | None = None
+    """Name of an existing PersistentVolumeClaim in the run's namespace; ReadWriteMany where a stage has several pods."""
+    claim: ClaimTemplate | None = None
+    """A claim to make, named like the run, ReadWriteMany."""
+
+
+class Tokenizer(Model):
+    """The tokenizer of data and model."""
+
+    path: VolumePath
+    """Folder on the volume that transformers' AutoTokenizer loads, relative to the volume's root or absolute in it."""
+
+
+class DataSource(Model):
+    """One source of pretraining text."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
+    """Name of the source, by which data stages refer to it."""
+    path: VolumePath
+    """Folder or file on the volume, or an hf:// or s3:// address."""
+    glob: Annotated[str, Field(max_length=256)] = "**/*.parquet"
+    """Which files below the path belong to the source."""
+    text_key: Annotated[str, Field(min_length=1, max_length=128)] = "text"
+    """Column that holds the text."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Share of the training tokens, relative to the sum of all weights."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Documents to read at most."""
+
+
+class Resources(Model):
+    """Compute resources of a stage's container, as in a pod."""
+
+    requests: dict[str, Quantity] = {}
+    """What the scheduler reserves."""
+    limits: dict[str, Quantity] = {}
+    """What the container may use at most."""
+
+
+class Placement(Model):
+    """Where and with what a stage's pods run."""
+
+    resources: Resources = Resources()
+    """Requests and limits of the container; GPUs are added by gpusPerNode."""
+    node_selector: dict[str, str] = {}
+    """Labels that a node must have."""
+    tolerations: Annotated[list[dict[str, str | int]], Field(max_length=16)] = []
+    """Taints that the pods tolerate, as in a pod."""
+    priority_class_name: Name | None = None
+    """PriorityClass of the pods."""
+
+
+class Tokenize(Placement):
+    """How the data are tokenized: an Indexed Job."""
+
+    shards: Annotated[int, Field(ge=1, le=100000)] = 64
+    """Token files a source is cut into at most; part of the data's identity, so independent of the number of pods."""
+    parallelism: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Pods that tokenize at the same time."""

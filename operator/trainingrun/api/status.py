@@ -1,0 +1,157 @@
+"""What the operator says of a run; bounded, so that it stays far below 64 KiB."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainingrun.api.base import Model
+
+MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
+MAX_CHECKPOINTS = 40  # checkpoints listed in the status
+MAX_MESSAGE = 1024
+
+Phase = Literal["Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed"]
+
+
+class Condition(Model):
+    """One condition, after the Kubernetes API conventions."""
+
+    type: str
+    """What the condition is about."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: str
+    """Why, as one CamelCase word."""
+    message: str
+    """Why, as a sentence."""
+    observed_generation: int
+    """Generation of the spec that this was said of."""
+    last_transition_time: str
+    """When the status changed last."""
+
+
+class Progress(Model):
+    """How far a stage is, from its newest report."""
+
+    step: int = 0
+    """Units done."""
+    total: int = 0
+    """Units in all."""
+    unit: str = "steps"
+    """What is counted."""
+    loss: float | None = None
+    """Newest training loss."""
+    tokens: int | None = None
+    """Tokens done."""
+    tokens_per_second: float | None = None
+    """Tokens a second, of the whole gang."""
+    eta_seconds: int | None = None
+    """Seconds until the stage is done, as the worker reckons."""
+    checkpoint: int | None = None
+    """Step of the newest complete checkpoint."""
+    activity: str | None = None
+    """What the worker is doing, where it is not stepping."""
+    reported_at: str | None = None
+    """When the report was made."""
+
+
+class StageStatus(Model):
+    """One stage of the run."""
+
+    name: str
+    """Name of the stage: its kind, or kind-variant."""
+    kind: str
+    """Kind of the stage."""
+    phase: Phase = "Pending"
+    """Where it stands."""
+    attempt: int = 0
+    """Number of the newest attempt; 0 before the first."""
+    inputs: str | None = None
+    """Hash of all that the stage is made of; its folder on the volume follows from it."""
+    folder: str | None = None
+    """Folder of its output on the volume."""
+    batch: list[int] = []
+    """Checkpoints that the newest attempt is for, where the stage works through them."""
+    progress: Progress | None = None
+    """How far it is."""
+    restarts: int = 0
+    """Restarts after infrastructure failures."""
+    preemptions: int = 0
+    """Restarts after preemptions, not counted against the budget."""
+    stalled: int = 0
+    """Failures in a row without progress between them."""
+    last_step: int | None = None
+    """Newest safe step at the last failure, to tell a crash loop."""
+    not_before: str | None = None
+    """When the next attempt may start."""
+    started_at: str | None = None
+    """When its first attempt started."""
+    finished_at: str | None = None
+    """When it ended."""
+    reason: str | None = None
+    """Why it stands where it stands, as one word."""
+    message: str | None = None
+    """The same as a sentence."""
+    output: dict[str, str] = {}
+    """What came out, by name: figures and folders."""
+
+
+class Attempt(Model):
+    """One attempt of a stage."""
+
+    stage: str
+    """Name of the stage."""
+    number: int
+    """Number of the attempt, from 1."""
+    started_at: str
+    """When its object was decided on."""
+    ended_at: str | None = None
+    """When it ended."""
+    cause: str | None = None
+    """How it ended: a cause of the table in docs/architecture.md."""
+    exit_code: int | None = None
+    """Exit code of the pod that the cause was read from."""
+    pod: str | None = None
+    """That pod."""
+    message: str | None = None
+    """What happened, as a sentence."""
+    step: int | None = None
+    """Newest safe step when it ended."""
+
+
+class CheckpointStatus(Model):
+    """One checkpoint of the pretrain stage that is evaluated."""
+
+    step: int
+    """Its step."""
+    converted: bool = False
+    """Whether its Hugging Face folder is there."""
+    scores: dict[str, float] | None = None
+    """Main score of each task, when it is evaluated."""
+
+
+class TrainingRunStatus(Model):
+    """What the operator says of the run; written by nothing else."""
+
+    observed_generation: int = 0
+    """Generation of the spec that this status is about."""
+    phase: Phase = "Pending"
+    """Where the run stands."""
+    stage: str | None = None
+    """The stage that the run is at."""
+    progress: str | None = None
+    """Step and total of that stage, for people."""
+    loss: str | None = None
+    """Newest training loss, for people."""
+    eta: str | None = None
+    """Time until the stage is done, for people."""
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Ready, Progressing, Suspended, Succeeded, Failed, and Valid."""
+    stages: Annotated[list[StageStatus], Field(max_length=64)] = []
+    """Every stage of the run."""
+    attempts: Annotated[list[Attempt], Field(max_length=MAX_ATTEMPTS)] = []
+    """The newest attempts."""
+    checkpoints: Annotated[list[CheckpointStatus], Field(max_length=MAX_CHECKPOINTS)] = []
+    """Evaluated checkpoints, the oldest left out where there are too many."""
+    warnings: Annotated[list[str], Field(max_length=16)] = []
+    """What the run is told of its configuration."""

@@ -1,0 +1,76 @@
+"""How models are trained: the pretrain stage, the post-training stages and what they share."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from trainingrun.api.base import Duration, Model
+from trainingrun.api.data import Placement
+
+
+class Network(Model):
+    """How the pods of a gang reach each other."""
+
+    profile: Literal["tcp", "infiniband", "roce"] = "tcp"
+    """Kind of network; sets the environment that NCCL needs."""
+    socket_interfaces: Annotated[list[str], Field(max_length=8)] = []
+    """Interfaces for NCCL's and gloo's sockets, in order of preference; by default the pod's own."""
+    resources: dict[str, int] = {}
+    """Device-plugin resources a pod gets in addition, for example rdma/hca: 1."""
+
+
+class Checkpoints(Model):
+    """When checkpoints are written and which are kept."""
+
+    every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between checkpoints; the engine's own configuration decides where it is left out."""
+    keep_last: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Newest checkpoints that are kept."""
+    keep_every: Annotated[int, Field(ge=1)] | None = None
+    """Checkpoints at multiples of this step are kept as well."""
+
+
+class Recovery(Model):
+    """What happens when something dies."""
+
+    max_restarts: Annotated[int, Field(ge=0, le=10000)] = 50
+    """Restarts after infrastructure failures; preemptions are not counted."""
+    backoff: Duration = "10s"
+    """Wait before the first restart after a failure; doubled with each, up to five minutes."""
+    hang_timeout: Duration = "10m"
+    """Time without a step after which the gang is restarted."""
+    grace_period: Duration = "2m"
+    """Time that pods get to save when they are told to stop."""
+
+
+class Gang(Placement):
+    """Pods that train together."""
+
+    nodes: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Pods of the gang, each on a node."""
+    gpus_per_node: Annotated[int, Field(ge=0, le=64)] = 8
+    """GPUs and processes a pod; 0 trains on CPU with one process a pod, for tests."""
+    gpu_resource: Annotated[str, Field(max_length=128)] = "nvidia.com/gpu"
+    """Name of the GPU resource of the nodes."""
+    network: Network = Network()
+    """How the pods reach each other."""
+    recovery: Recovery = Recovery()
+    """What happens when something dies."""
+
+
+class Pretrain(Gang):
+    """Pretraining of the base model: a PyTorchJob."""
+
+    engine: Literal["nanotron"] = "nanotron"
+    """Which engine trains."""
+    checkpoints: Checkpoints = Checkpoints()
+    """When checkpoints are written and which are kept."""
+    config: dict[str, Any]
+    """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
+
+
+class Sft(Gang):
+    """Supervised fine-tuning: a PyTorchJob."""
+
+    config: dict[str, Any]
+    """Axolotl's own configuration under its own names; an Axolotl YAML can be pasted."""
