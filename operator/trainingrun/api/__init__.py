@@ -1,0 +1,1 @@
+"""NOUNS: the resource, its rules and everything generated from it."""

@@ -1,0 +1,1 @@
+"""I/O: the only code that talks to the API server."""

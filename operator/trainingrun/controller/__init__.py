@@ -1,0 +1,1 @@
+"""KOPF: the only code that knows kopf."""

@@ -1,0 +1,1 @@
+"""KINDS: one Kubernetes kind a file; nothing else writes that kind."""

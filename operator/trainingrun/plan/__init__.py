@@ -1,0 +1,1 @@
+"""DECISIONS: from what was seen to what is done; pure, the clock is passed in."""

@@ -1,0 +1,1 @@
+"""STAGES: what each stage of a run needs, as objects to apply."""

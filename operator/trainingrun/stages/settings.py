@@ -1,0 +1,29 @@
+"""What the operator's installation decides for every run: images, addresses, intervals."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values of the chart that reach the decisions; read once when the operator starts."""
+
+    images: dict[str, str] = field(default_factory=lambda: {role: f"trainingrun/{role}:dev" for role in ROLES})
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    worker_service_account: str = "trainingrun-worker"
+    report_url: str | None = None  # of this operator's service, without REPORT_PATH
+    report_seconds: float = 5.0  # between two reports of a pod
+    progress_seconds: float = 10.0  # between two status writes that only tell progress
+    token_seconds: int = 3600  # lifetime of a worker's projected token
+    run_as_user: int = 65532
+    run_as_group: int = 65532
+    fs_group: int | None = 65532
+    runtime_class_name: str | None = None
+    pod_labels: dict[str, str] = field(default_factory=dict)
+    pod_annotations: dict[str, str] = field(default_factory=dict)
+    worker_env: dict[str, str] = field(default_factory=dict)
+    default_resources: dict[str, Any] = field(default_factory=dict)  # of containers for which the run names none
+    shm_size: str = "1Gi"  # memory volume at /dev/shm of pods without GPUs; 16Gi with
