@@ -66,6 +66,8 @@ class StageStatus(Model):
     """Where it stands."""
     attempt: int = 0
     """Number of the newest attempt; 0 before the first."""
+    generation: int = 0
+    """Generation of the spec that the newest attempt was made of."""
     inputs: str | None = None
     """Hash of all that the stage is made of; its folder on the volume follows from it."""
     folder: str | None = None

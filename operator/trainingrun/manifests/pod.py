@@ -1,0 +1,153 @@
+"""The pod template of every stage: Pod Security `restricted`, a read-only root, the volume, the input, a token."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from trainingrun.api import names
+from trainingrun.api.data import Placement
+from trainingrun.manifests.meta import Child, Manifest
+from trainingrun_workers import contract
+
+WORKER_CONTAINER: Final = "worker"
+
+# Everything that libraries want to write lies under /tmp, since the root is read-only.
+ENVIRONMENT: Final = {
+    "HOME": "/tmp/home",
+    "TMPDIR": "/tmp",
+    "XDG_CACHE_HOME": "/tmp/cache",
+    "HF_HOME": "/tmp/huggingface",
+    "PYTHONUNBUFFERED": "1",
+    contract.VOLUME_VARIABLE: names.VOLUME_MOUNT,
+    contract.INPUT_VARIABLE: f"{names.INPUT_MOUNT}/{names.INPUT_FILE}",
+}
+
+
+@dataclass(frozen=True)
+class PodPlan:
+    """What differs between the pods of stages."""
+
+    child: Child
+    kind: str  # the stage's kind: the worker's only argument
+    image: str
+    claim: str
+    placement: Placement
+    container: str = WORKER_CONTAINER
+    gpus: int = 0
+    gpu_resource: str = "nvidia.com/gpu"
+    devices: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    grace_seconds: int = 30
+    shm_size: str | None = None
+
+
+@dataclass(frozen=True)
+class PodDefaults:
+    """What the installation decides for all pods."""
+
+    image_pull_policy: str
+    image_pull_secrets: tuple[str, ...]
+    service_account: str
+    token_seconds: int
+    run_as_user: int
+    run_as_group: int
+    fs_group: int | None
+    runtime_class_name: str | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    environment: dict[str, str]
+    default_resources: dict[str, Any]
+
+
+def pod_template(plan: PodPlan, defaults: PodDefaults) -> Manifest:
+    """The template of a stage's pods, never restarted by the kubelet: a restart is a new attempt."""
+    spec: Manifest = {
+        "restartPolicy": "Never",
+        "serviceAccountName": defaults.service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": plan.grace_seconds,
+        "securityContext": _pod_security(defaults),
+        "containers": [_container(plan, defaults)],
+        "volumes": _volumes(plan, defaults),
+    }
+    optional = {
+        "imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets],
+        "nodeSelector": plan.placement.node_selector,
+        "tolerations": plan.placement.tolerations,
+        "priorityClassName": plan.placement.priority_class_name,
+        "runtimeClassName": defaults.runtime_class_name,
+    }
+    spec.update({key: value for key, value in optional.items() if value})
+    metadata: Manifest = {"labels": {**defaults.labels, **plan.child.labels}}
+    if defaults.annotations:
+        metadata["annotations"] = dict(defaults.annotations)
+    return {"metadata": metadata, "spec": spec}
+
+
+def _pod_security(defaults: PodDefaults) -> Manifest:
+    context: Manifest = {
+        "runAsNonRoot": True,
+        "runAsUser": defaults.run_as_user,
+        "runAsGroup": defaults.run_as_group,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if defaults.fs_group is not None:
+        # OnRootMismatch: a volume with a million files must not be walked at each start.
+        context |= {"fsGroup": defaults.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
+    return context
+
+
+def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
+    environment = {**ENVIRONMENT, **defaults.environment, **plan.environment}
+    return {
+        "name": plan.container,
+        "image": plan.image,
+        "imagePullPolicy": defaults.image_pull_policy,
+        "args": [plan.kind],
+        "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "resources": _resources(plan, defaults),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": contract.TERMINATION_LOG,
+        "volumeMounts": [
+            {"name": "volume", "mountPath": names.VOLUME_MOUNT},
+            {"name": "input", "mountPath": names.INPUT_MOUNT, "readOnly": True},
+            {"name": "token", "mountPath": names.TOKEN_MOUNT, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "shm", "mountPath": "/dev/shm"},
+        ],
+    }
+
+
+def _resources(plan: PodPlan, defaults: PodDefaults) -> Manifest:
+    own = plan.placement.resources
+    devices = {name: str(count) for name, count in plan.devices.items()}
+    if plan.gpus:
+        devices[plan.gpu_resource] = str(plan.gpus)
+    default = defaults.default_resources if not (own.requests or own.limits) else {}
+    requests = {**default.get("requests", {}), **own.requests, **devices}
+    limits = {**default.get("limits", {}), **own.limits, **devices}
+    return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
+
+
+def _volumes(plan: PodPlan, defaults: PodDefaults) -> list[Manifest]:
+    token = {
+        "serviceAccountToken": {
+            "audience": names.TOKEN_AUDIENCE,
+            "expirationSeconds": defaults.token_seconds,
+            "path": names.TOKEN_FILE,
+        }
+    }
+    shm: Manifest = {"medium": "Memory"}
+    if plan.shm_size:
+        shm["sizeLimit"] = plan.shm_size
+    return [
+        {"name": "volume", "persistentVolumeClaim": {"claimName": plan.claim}},
+        {"name": "input", "configMap": {"name": plan.child.name}},
+        {"name": "token", "projected": {"sources": [token]}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "shm", "emptyDir": shm},
+    ]
