@@ -1,0 +1,72 @@
+"""BUILDERS: from a stage of a run to the objects of one attempt."""
+
+from collections.abc import Callable
+from typing import Final
+
+from trainingrun.api import names
+from trainingrun.manifests.configmap import configmap
+from trainingrun.manifests.job import job
+from trainingrun.manifests.meta import Manifest
+from trainingrun.manifests.pod import WORKER_CONTAINER, PodPlan, pod_template
+from trainingrun.manifests.pytorchjob import pytorchjob
+from trainingrun.stages import convert, evaluate, pretrain, release, sft, tokenization
+from trainingrun.stages.context import Context, Need
+from trainingrun.stages.instances import Instance
+from trainingrun.stages.layout import run_folder
+from trainingrun_workers.contract import RunReference, StageInput
+
+Builder = Callable[[Context, Instance, tuple[int, ...]], Need]
+
+BUILDERS: Final[dict[str, Builder]] = {
+    "tokenize": tokenization.need,
+    "pretrain": pretrain.need,
+    "convert": convert.need,
+    "evaluate": evaluate.need,
+    "sft": sft.need,
+    "release": release.need,
+}
+
+
+def objects(context: Context, instance: Instance, attempt: int, batch: tuple[int, ...] = ()) -> tuple[Manifest, ...]:
+    """The ConfigMap and the Job or PyTorchJob of an attempt, in the order in which they are applied."""
+    need = BUILDERS[instance.kind](context, instance, batch)
+    child = context.child(instance.name, attempt)
+    template = pod_template(_pod_plan(context, instance, attempt, need), context.pod_defaults)
+    document = configmap(child, stage_input(context, instance, attempt, need).to_json())
+    if instance.is_gang:
+        return document, pytorchjob(child, template, need.pods, max(need.gpus, 1))
+    return document, job(child, template, need.pods)
+
+
+def stage_input(context: Context, instance: Instance, attempt: int, need: Need) -> StageInput:
+    """The document that the attempt's pods find."""
+    run, settings = context.run.metadata, context.settings
+    return StageInput(
+        run=RunReference(run.namespace, run.name, run.uid),
+        stage=instance.name,
+        kind=instance.kind,
+        attempt=attempt,
+        folder=context.places[instance.name].folder,
+        run_folder=run_folder(context.run),
+        report_url=settings.report_url + names.REPORT_PATH if settings.report_url else None,
+        report_seconds=settings.report_seconds,
+        grace_seconds=need.grace_seconds,
+        spec=need.spec,
+    )
+
+
+def _pod_plan(context: Context, instance: Instance, attempt: int, need: Need) -> PodPlan:
+    return PodPlan(
+        child=context.child(instance.name, attempt),
+        kind=instance.kind,
+        image=context.settings.images[instance.kind],
+        claim=context.claim,
+        placement=need.placement,
+        container=names.PYTORCH_CONTAINER if instance.is_gang else WORKER_CONTAINER,
+        gpus=need.gpus,
+        gpu_resource=need.gpu_resource,
+        devices=need.devices or {},
+        environment=need.environment or {},
+        grace_seconds=need.grace_seconds,
+        shm_size=context.settings.shm_size,
+    )

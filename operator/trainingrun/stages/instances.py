@@ -1,0 +1,56 @@
+"""Which stages a run has, in order, and what each waits for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from trainingrun.api.training_run import TrainingRunSpec
+
+GANG_KINDS: Final = frozenset({"pretrain", "sft"})  # PyTorchJobs; all others are Jobs
+BATCH_KINDS: Final = frozenset({"convert", "evaluate"})  # work through checkpoints, while pretraining goes on
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One stage of a run."""
+
+    name: str
+    kind: str
+    variant: str | None
+    needs: tuple[str, ...]  # stages that must have succeeded; a following stage starts earlier
+    follows: str | None = None  # the stage whose checkpoints it works through while that goes on
+
+    @property
+    def is_gang(self) -> bool:
+        """Whether its attempts are PyTorchJobs."""
+        return self.kind in GANG_KINDS
+
+
+def instance_name(kind: str, variant: str | None = None) -> str:
+    """The stage's name: its kind, or kind-variant."""
+    return kind if variant is None else f"{kind}-{variant}"
+
+
+def instances(spec: TrainingRunSpec) -> tuple[Instance, ...]:
+    """All stages of a run, each after those that it needs."""
+    evaluated = spec.evaluate is not None
+    base = [
+        Instance("tokenize", "tokenize", None, ()),
+        Instance("pretrain", "pretrain", None, ("tokenize",)),
+        Instance("convert", "convert", None, (), follows="pretrain"),
+    ]
+    if evaluated:
+        base.append(Instance("evaluate", "evaluate", None, (), follows="convert"))
+    base.append(Instance("release", "release", None, ("convert", "evaluate") if evaluated else ("convert",)))
+    variants = [one for variant in spec.variants for one in _variant(variant.name, evaluated)]
+    return (*base, *variants)
+
+
+def _variant(name: str, evaluated: bool) -> tuple[Instance, ...]:
+    sft = instance_name("sft", name)
+    stages = [Instance(sft, "sft", name, ("convert",))]
+    needs: tuple[str, ...] = (sft,)
+    if evaluated:
+        stages.append(Instance(instance_name("evaluate", name), "evaluate", name, (sft,)))
+        needs = (sft, instance_name("evaluate", name))
+    stages.append(Instance(instance_name("release", name), "release", name, needs))
+    return tuple(stages)

@@ -1,0 +1,66 @@
+"""The release stages: Jobs that make the published folder of the base model and of each variant."""
+
+from typing import Any
+
+import trainingrun
+from trainingrun.stages.context import Context, Need
+from trainingrun.stages.instances import Instance, instance_name
+from trainingrun.stages.layout import model_name, token_folders
+from trainingrun.stages.translated import volume_path
+from trainingrun_workers.contract import ReleaseSpec, checkpoint_name
+
+
+def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
+    """The model's folder, its scores, and everything the card says about how it was made."""
+    run = context.run.spec
+    last = checkpoint_name(context.translated.pretrain.total_steps)
+    variant = instance.variant
+    if variant is None:
+        model, evaluated_as, base = f"{context.places['convert'].folder}/{last}", last, None
+    else:
+        model = f"{context.places[instance_name('sft', variant)].folder}/model"
+        evaluated_as, base = model_name(context.run, instance), context.run.metadata.name
+    evaluate = instance_name("evaluate", variant)
+    spec = ReleaseSpec(
+        model=model,
+        evaluation=context.places[evaluate].folder if run.evaluate else None,
+        evaluated_as=evaluated_as if run.evaluate else None,
+        name=model_name(context.run, instance),
+        base_name=base,
+        licence=run.release.license,
+        languages=tuple(run.release.languages),
+        chat=variant is not None,
+        prompts=tuple(run.release.prompts),
+        provenance=_provenance(context, variant),
+        cpu=run.pretrain.gpus_per_node == 0,
+    )
+    return Need(spec=spec, placement=run.release)
+
+
+def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
+    """What the card prints of how the model was made; folders carry the figures that their stages measured."""
+    run, translated = context.run.spec, context.translated
+    folders = token_folders(context.run, translated)
+    made: dict[str, Any] = {
+        "trainingrun": trainingrun.__version__,
+        "images": dict(sorted(context.settings.images.items())),
+        "tokenizer": volume_path(run.tokenizer.path),
+        "data": [
+            {"name": one.name, "path": one.path, "weight": one.weight, "folder": folders[one.name]} for one in run.data
+        ],
+        "pretrain": {
+            "engine": run.pretrain.engine,
+            "folder": context.places["pretrain"].folder,
+            "nodes": run.pretrain.nodes,
+            "gpusPerNode": run.pretrain.gpus_per_node,
+            "steps": translated.pretrain.total_steps,
+            "tokensPerStep": translated.pretrain.tokens_per_step,
+            "parameters": translated.pretrain.parameters,
+            "seed": translated.pretrain.seed,
+            "config": translated.pretrain.config,
+        },
+    }
+    if variant is not None:
+        folder = context.places[instance_name("sft", variant)].folder
+        made["sft"] = {"engine": "axolotl", "folder": folder, "config": translated.variants[variant].config}
+    return made
