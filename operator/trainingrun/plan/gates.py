@@ -1,0 +1,115 @@
+"""What keeps a run or a stage from starting, in the order in which a user would want to hear of it."""
+
+from dataclasses import dataclass
+
+from trainingrun.api.base import quantity
+from trainingrun.plan import validity
+from trainingrun.plan.draft import Draft, epoch
+from trainingrun.stages.instances import Instance
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Why something waits."""
+
+    reason: str
+    message: str
+
+
+def invalid(draft: Draft) -> Gate | None:
+    """The spec's errors, all of them in one message; nothing starts while there are any."""
+    errors = validity.errors(draft.context)
+    if errors:
+        return Gate("InvalidSpec", " ".join(f"{note.path}: {note.message}" for note in errors))
+    return _changed_inputs(draft)
+
+
+def _changed_inputs(draft: Draft) -> Gate | None:
+    """A changed input of a stage that runs or has finished: the admission policy refuses it where it is installed."""
+    for instance in draft.context.instances:
+        stage = draft.stages[instance.name]
+        place = draft.context.places[instance.name]
+        fixed = instance.kind in ("tokenize", "pretrain", "sft") and stage.attempt > 0 and stage.phase != "Failed"
+        if fixed and stage.inputs not in (None, place.inputs):
+            return Gate(
+                "InputsChanged",
+                f"What stage {instance.name} is made of was changed after it had started: undo the change, "
+                "or make a new run, which uses every finished stage that it has in common with this one.",
+            )
+    return None
+
+
+def storage(draft: Draft) -> Gate | None:
+    """What is wrong with the run's claim, if anything."""
+    context, claim = draft.context, draft.observed.claim
+    storage = context.run.spec.storage
+    if claim is None:
+        if storage.claim is not None:
+            return Gate("ClaimMissing", f"Claim {context.claim} is being made.")
+        return Gate(
+            "ClaimMissing",
+            f"Claim {context.claim} does not exist in namespace {context.run.metadata.namespace}: "
+            "create it, or let the run make one with spec.storage.claim.",
+        )
+    if claim.deleting or claim.phase == "Lost":
+        return Gate("ClaimLost", f"Claim {claim.name} is {'being deleted' if claim.deleting else 'lost'}: replace it.")
+    spans = [one.name for one in context.instances if _pods(draft, one) > 1]
+    if spans and not {"ReadWriteMany"} & set(claim.access_modes):
+        return Gate(
+            "ClaimNotShared",
+            f"Claim {claim.name} is {', '.join(claim.access_modes)}, but {spans[0]} has several pods that may lie on "
+            "several nodes: use a claim with access mode ReadWriteMany.",
+        )
+    if storage.claim is not None and claim.capacity < quantity(storage.claim.size) * 0.999:
+        return Gate(
+            "ClaimTooSmall",
+            f"Claim {claim.name} has {claim.capacity / 2**30:.1f} GiB, but spec.storage.claim.size asks for "
+            f"{storage.claim.size}: enlarge the claim.",
+        )
+    return None
+
+
+def _pods(draft: Draft, instance: Instance) -> int:
+    spec = draft.context.run.spec
+    if instance.kind == "tokenize":
+        return min(spec.tokenize.parallelism, spec.tokenize.shards * len(spec.data))
+    if instance.kind == "pretrain":
+        return spec.pretrain.nodes
+    nodes = [one.stages[0].sft.nodes for one in spec.variants if one.name == instance.variant and one.stages[0].sft]
+    return nodes[0] if instance.kind == "sft" and nodes else 1
+
+
+def stage(draft: Draft, instance: Instance) -> Gate | None:
+    """What keeps one stage from starting although its needs are met."""
+    if instance.is_gang and not draft.observed.pytorchjobs_served:
+        return Gate(
+            "PyTorchJobMissing",
+            f"The cluster does not know the kind PyTorchJob that stage {instance.name} needs: install Kubeflow's "
+            "training-operator, version 1.8 or 1.9.",
+        )
+    known = draft.stages[instance.name]
+    if known.not_before is not None and epoch(known.not_before) > draft.now:
+        draft.wake_in([epoch(known.not_before) - draft.now])
+        return Gate(known.reason or "BackingOff", known.message or "")
+    return _neighbour(draft, instance) or _leftovers(draft, instance)
+
+
+def _neighbour(draft: Draft, instance: Instance) -> Gate | None:
+    """Another run at work in the same folder: two writers would tear it, and its result can be used afterwards."""
+    folder = draft.context.places[instance.name].folder
+    mine = draft.context.run.metadata
+    for other in draft.observed.neighbours:
+        if folder in other.working_on:
+            return Gate(
+                "FolderInUse",
+                f"Run {other.name} makes the same {instance.name} on claim {draft.context.claim}: "
+                f"{mine.name} waits for it and uses its result.",
+            )
+    return None
+
+
+def _leftovers(draft: Draft, instance: Instance) -> Gate | None:
+    held = draft.leftovers(instance.name)
+    if held:
+        return Gate("WaitingForPods", f"Waiting for {', '.join(held[:4])} of the previous attempt to end.")
+    return None
