@@ -1,0 +1,1 @@
+"""The pretrain stage: nanotron trains the base model."""
