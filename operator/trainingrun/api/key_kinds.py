@@ -33,7 +33,7 @@ def whole(minimum: int, maximum: int | None = None) -> Kind:
             raise ValueError
         if maximum is not None and value > maximum:
             raise ValueError
-        return value
+        return int(value)
 
     return Kind(f"a whole number from {minimum}" + ("" if maximum is None else f" to {maximum}"), read)
 

@@ -7,7 +7,7 @@ by path, with a note for everything that is to be said; it never raises for any 
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ class KeyTable:
             if key.example is not None and key.lands not in reading.values and key.lands not in reading.wrong:
                 reading.notes.append(_missing(prefix, key))
                 reading.wrong.add(key.lands)
-        reading.notes = list(dict.fromkeys(reading.notes))
+        reading.notes = distinct(reading.notes)
         return reading
 
     def _walk(self, raw: Mapping[str, Any], section: str, prefix: str, reading: Reading) -> None:
@@ -130,6 +130,14 @@ class KeyTable:
 def _closest(word: str, by_word: Mapping[str, str]) -> str | None:
     found = difflib.get_close_matches(word, by_word, n=1, cutoff=0.6)
     return by_word[found[0]] if found else None
+
+
+def distinct(notes: Iterable[Note]) -> list[Note]:
+    """The notes in their order, each message once."""
+    by_message: dict[str, Note] = {}
+    for note in notes:
+        by_message.setdefault(note.message, note)
+    return list(by_message.values())
 
 
 def unknown_key(path: str, guess: str | None) -> Note:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from trainingrun.api.key_kinds import shown
-from trainingrun.api.key_table import Reading, canonical, nest
+from trainingrun.api.key_table import Reading, canonical, distinct, nest
 from trainingrun.api.nanotron_data import Stages, read_stages
 from trainingrun.api.nanotron_keys import NANOTRON_TABLE
 from trainingrun.api.nanotron_lint import lint
@@ -98,7 +98,7 @@ def _translate(text: str, context: PretrainContext) -> NanotronTranslation:
     notes.extend(stages.notes)
     notes.extend(lint(values, context))
     notes.extend(_single_tensor_rank(values))
-    return _result(values, stages, tuple(dict.fromkeys(notes)))
+    return _result(values, stages, tuple(distinct(notes)), context)
 
 
 def _complete(reading: Reading, context: PretrainContext) -> Iterator[Note]:
@@ -167,7 +167,7 @@ def _schedule(reading: Reading) -> Iterator[Note]:
     if floor not in wrong | values.keys() and peak is not None:
         values[floor] = peak
         yield warning(
-            floor, f"{floor} is missing, so the learning rate stays at {peak:g} and never decays: add it, for example 0."
+            floor, f"{floor} is missing, so the learning rate stays at {peak:g} for good: add it, for example 0."
         )
 
 
@@ -185,9 +185,14 @@ def _single_tensor_rank(values: dict[str, Any]) -> Iterator[Note]:
         )
 
 
-def _result(values: dict[str, Any], stages: Stages, notes: tuple[Note, ...]) -> NanotronTranslation:
-    data = {"data.seed": values["general.seed"], "data.num_loading_workers": stages.loading_workers or 1}
-    config = nest({**data, **values, **_FIXED})
+def _result(
+    values: dict[str, Any], stages: Stages, notes: tuple[Note, ...], context: PretrainContext
+) -> NanotronTranslation:
+    data = {"data.seed": values["general.seed"]}
+    if stages.loading_workers is not None:
+        data["data.num_loading_workers"] = stages.loading_workers
+    names = {"general.run": context.run_name, "tokenizer.tokenizer_name_or_path": context.tokenizer}
+    config = nest({**data, **values, **_FIXED, **names})
     if errors(notes):
         return NanotronTranslation(config, notes, stages.stages)
     length = values["tokens.sequence_length"]

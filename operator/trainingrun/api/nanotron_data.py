@@ -122,7 +122,7 @@ def _unmatched(
     context: PretrainContext,
 ) -> Note:
     some = ", ".join(lost[:_MOST_NAMED]) + ("…" if len(lost) > _MOST_NAMED else "")
-    what = f"{len(lost)} of the {len(folders)} folders of {path} ({some[:300]}) match no source of spec.data"
+    what = f"{path}: {len(lost)} of {len(folders)} folders ({some[:300]}) have no source in spec.data"
     mend = f"call sources like the folders to say which (there are {', '.join(name for name, _ in context.sources)})"
     if weights is not None and len(lost) < len(folders):
         return error(path, f"{what}, so that dataset_weights cannot be kept: {mend}, or remove the folders.")

@@ -12,6 +12,7 @@ from trainingrun.api.key_table import Key, KeyTable
 from trainingrun.api.nanotron_model_keys import MODEL_KEYS
 
 _LEVEL: Final = one_of("debug", "info", "warning", "error", "critical", "passive")
+_BETA: Final = number(minimum=0.0, maximum=1.0)
 _SCHEDULE: Final = "optimizer.learning_rate_scheduler."
 _FLAT: Final = "optimizer.optimizer_factory becomes nanotron 0.4's own keys optimizer.adam_*."
 _BATCH: Final = (
@@ -44,7 +45,7 @@ GENERAL_KEYS: Final = (
     Key("logging.iteration_step_info_interval", whole(1)),
     Key("metrics_logging", fate="ignored", sentence="metrics_logging is not used: nanotron 0.4 has no such metrics."),
     Key("profiler", fate="ignored", severity="warning", sentence="profiler is not used: a run is not profiled."),
-    Key("lighteval", fate="ignored", sentence="lighteval is not used: spec.evaluate says how checkpoints are evaluated."),
+    Key("lighteval", fate="ignored", sentence="lighteval is not used: spec.evaluate says what checkpoints are asked."),
     Key(
         "s3_upload", fate="ignored", severity="warning",
         sentence="s3_upload is not used: checkpoints stay on the run's volume, so back that up where they are dear.",
@@ -85,25 +86,23 @@ TOKENS_KEYS: Final = (
     Key("tokens.batch_accumulation_per_replica", whole(1)),
     Key(
         "tokens.val_check_interval", whole(-1), "ignored",
-        "tokens.val_check_interval has no effect: nanotron reads it and never validates; spec.evaluate scores checkpoints.",
+        "tokens.val_check_interval has no effect: nanotron never validates; spec.evaluate scores checkpoints.",
         quiet=(-1,),
     ),
     Key(
         "tokens.limit_val_batches", whole(0), "ignored",
-        "tokens.limit_val_batches has no effect: nanotron reads it and never validates.", quiet=(0,),
+        "tokens.limit_val_batches has no effect: nanotron never validates.", quiet=(0,),
     ),
     Key(
         "tokens.limit_test_batches", whole(0), "ignored",
-        "tokens.limit_test_batches has no effect: nanotron reads it and never tests.", quiet=(0,),
+        "tokens.limit_test_batches has no effect: nanotron never tests.", quiet=(0,),
     ),
     *(Key(f"tokens.{name}", fate="refused", sentence=f"tokens.{name} {_BATCH}")
       for name in ("global_batch_size", "batch_size", "train_batch_size")),
 )  # fmt: skip
 
 OPTIMIZER_KEYS: Final = (
-    Key(
-        "optimizer.zero_stage", whole(0, 1), example=0,
-    ),
+    Key("optimizer.zero_stage", whole(0, 1), example=0),
     Key("optimizer.weight_decay", number(minimum=0.0), example=0.01),
     Key("optimizer.clip_grad", number(above=0.0)),
     Key("optimizer.accumulate_grad_in_fp32", FLAG, example=True),
@@ -113,12 +112,12 @@ OPTIMIZER_KEYS: Final = (
         "remove it.",
     ),
     Key("optimizer.optimizer_factory.name", one_of("adamW"), "ignored"),
-    Key("optimizer.optimizer_factory.adam_beta1", number(0.0, maximum=1.0), "translated", _FLAT, "optimizer.adam_beta1"),
-    Key("optimizer.optimizer_factory.adam_beta2", number(0.0, maximum=1.0), "translated", _FLAT, "optimizer.adam_beta2"),
+    Key("optimizer.optimizer_factory.adam_beta1", _BETA, "translated", _FLAT, "optimizer.adam_beta1"),
+    Key("optimizer.optimizer_factory.adam_beta2", _BETA, "translated", _FLAT, "optimizer.adam_beta2"),
     Key("optimizer.optimizer_factory.adam_eps", number(above=0.0), "translated", _FLAT, "optimizer.adam_eps"),
     Key("optimizer.optimizer_factory.torch_adam_is_fused", FLAG, "translated", _FLAT, "optimizer.torch_adam_is_fused"),
-    Key("optimizer.adam_beta1", number(0.0, maximum=1.0), example=0.9),
-    Key("optimizer.adam_beta2", number(0.0, maximum=1.0), example=0.95),
+    Key("optimizer.adam_beta1", _BETA, example=0.9),
+    Key("optimizer.adam_beta2", _BETA, example=0.95),
     Key("optimizer.adam_eps", number(above=0.0), example=1e-8),
     Key("optimizer.torch_adam_is_fused", FLAG, example=True),
     Key(_SCHEDULE + "learning_rate", number(above=0.0), example=0.003),
@@ -156,7 +155,7 @@ PARALLELISM_KEYS: Final = (
     ),
     Key(
         "parallelism.context_parallel_size", whole(1), "refused", quiet=(1,),
-        sentence="parallelism.context_parallel_size is {value}, but nanotron 0.4 has no context parallelism: set it to 1.",
+        sentence="parallelism.context_parallel_size is {value}, but nanotron 0.4 cannot cut sequences: set it to 1.",
     ),
 )  # fmt: skip
 
@@ -172,7 +171,10 @@ INPUT_KEYS: Final = (
         "tokenizer.tokenizer_name_or_path", TEXT, "ignored",
         "tokenizer.tokenizer_name_or_path {value} is not loaded: data and model use spec.tokenizer.",
     ),
-    Key("tokenizer.tokenizer_revision", TEXT, "ignored", "tokenizer.tokenizer_revision is not used: spec.tokenizer is."),
+    Key(
+        "tokenizer.tokenizer_revision", TEXT, "ignored",
+        "tokenizer.tokenizer_revision is not used: see spec.tokenizer.",
+    ),
     Key(
         "tokenizer.tokenizer_max_length", whole(1), "ignored",
         "tokenizer.tokenizer_max_length is not used: documents are tokenized whole.",
@@ -199,7 +201,7 @@ STAGE_TABLE: Final = KeyTable(
     Key("data.dataset.dataset_weights", WEIGHTS),
     Key(
         "data.dataset.dataset_max_tokens", fate="ignored", severity="warning",
-        sentence="dataset_max_tokens is not used: a source is served again from its start once it is used up, by weight.",
+        sentence="dataset_max_tokens is not used: sources are mixed by weight, and begin anew once used up.",
     ),
     *(Key(f"data.dataset.{name}", fate="ignored", sentence=f"{name} is not used: spec.data says where text comes from "
           "and how it is read.") for name in _NOT_FOLDERS),

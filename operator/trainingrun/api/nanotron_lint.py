@@ -29,7 +29,7 @@ class Lint:
 def lint(values: Mapping[str, Any], context: PretrainContext) -> Iterator[Note]:
     """All notes about the values, by dotted path, that were read; checks that lack a value are left out."""
     for one in LINTS:
-        if all(path in values for path in one.needs):
+        if all(values.get(path) is not None for path in one.needs):
             yield from one.check(context, *(values[path] for path in one.needs))
 
 
@@ -159,8 +159,8 @@ def _vocabulary(context: PretrainContext, size: int, tp: int, divisible_by: int)
     elif (padded := padded_vocabulary(size, tp, divisible_by)) != size:
         yield warning(
             path,
-            f"{path} {size:,} is no multiple of tp {tp} · make_vocab_size_divisible_by {divisible_by}: nanotron pads it "
-            f"to {padded:,}.",
+            f"{path} {size:,} is no multiple of tp {tp} · make_vocab_size_divisible_by {divisible_by}: it "
+            f"is padded to {padded:,}.",
         )
 
 

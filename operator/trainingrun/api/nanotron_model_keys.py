@@ -6,7 +6,7 @@ from trainingrun.api.key_kinds import FLAG, TEXT, number, one_of, whole
 from trainingrun.api.key_table import Key
 
 _CONFIG: Final = "model.model_config."
-_ONLY_LLAMA: Final = "model.model_config.{name} asks for another architecture, but Llama is the one that is trained here: "
+_ONLY_LLAMA: Final = "model.model_config.{name} asks for another architecture, but Llamas are trained here: "
 
 _ACTIVATIONS: Final = one_of(
     "silu", "swish", "gelu", "gelu_10", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "gelu_accurate",
@@ -27,8 +27,8 @@ _NEW_IN_MAIN: Final = (
     ),
     Key(
         _CONFIG + "rope_interleaved", FLAG, "ignored", quiet=(True,), severity="translated",
-        sentence="model.model_config.rope_interleaved false runs interleaved, as nanotron 0.4 always does: the model is "
-        "the same up to the order of its weights, which the convert stage restores.",
+        sentence="model.model_config.rope_interleaved false runs interleaved, as nanotron 0.4 always does: the model "
+        "is the same up to the order of its weights, which the convert stage restores.",
     ),
     _only("rope_scaling", reason="nanotron 0.4 ignores it without a word: remove it."),
     _only("attention_bias", False, reason="nanotron 0.4's attention has no bias: set it to false."),

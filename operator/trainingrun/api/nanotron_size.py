@@ -18,7 +18,8 @@ def parameters(values: Mapping[str, Any]) -> int:
     hidden = values[_CONFIG + "hidden_size"]
     heads = values[_CONFIG + "num_attention_heads"]
     key_value = hidden // heads * values[_CONFIG + "num_key_value_heads"]
-    layer = 2 * hidden * hidden + 2 * hidden * key_value + 3 * hidden * values[_CONFIG + "intermediate_size"] + 2 * hidden
+    attention = 2 * hidden * hidden + 2 * hidden * key_value
+    layer = attention + 3 * hidden * values[_CONFIG + "intermediate_size"] + 2 * hidden
     vocabulary = padded_vocabulary(
         values[_CONFIG + "vocab_size"], values["parallelism.tp"], values["model.make_vocab_size_divisible_by"]
     )

@@ -65,8 +65,6 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         if instance.kind == "evaluate" and instance.variant is None:
             checkpoints.forget_scores(draft)
         draft.set(instance.name, phase="Waiting", inputs=None, finished_at=None, output={})
-    elif stage.phase == "Succeeded" and starting.is_batched(instance):
-        draft.set(instance.name, phase="Waiting", finished_at=None)
 
 
 def _requeue(draft: Draft, before: TrainingRunStatus, after: TrainingRunStatus) -> float | None:
