@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from trainingrun.api.nanotron_config import PretrainContext, translate
 from trainingrun.api.training_run import TrainingRun
 
 
@@ -53,3 +54,21 @@ def test_the_claim_is_shared_between_pods(manifest: dict[str, Any], data: Path) 
     claim = yaml.safe_load((data.parent / "claim.yaml").read_text(encoding="utf-8"))
     assert claim["metadata"]["name"] == manifest["spec"]["storage"]["claimName"]
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_nanotron_s_configuration_is_taken_without_a_warning(manifest: dict[str, Any]) -> None:
+    run = TrainingRun.from_object(manifest)
+    context = PretrainContext(
+        nodes=run.spec.pretrain.nodes,
+        gpus_per_node=0,
+        processes_per_node=1,
+        sources=tuple((source.name, source.weight) for source in run.spec.data),
+        vocab_size=None,
+        tokenizer=run.spec.tokenizer.path,
+        run_name=run.metadata.name,
+        checkpoint_every=None,
+        cpu=True,
+    )
+    result = translate(run.spec.pretrain.config, context)
+    assert [note for note in result.notes if note.severity in ("error", "warning")] == []
+    assert result.total_steps * result.tokens_per_step == 921_600
