@@ -64,7 +64,9 @@ def _infrastructure(draft: Draft, instance: Instance, ended: Ended, step: int | 
     restarts = stage.restarts + 1
     draft.set(instance.name, restarts=restarts, stalled=stalled, last_step=step if moved else stage.last_step)
     if restarts > policy.max_restarts:
-        message = f"{ended.message} That was failure {restarts} of at most {policy.max_restarts} (recovery.maxRestarts)."
+        message = (
+            f"{ended.message} That was failure {restarts} of at most {policy.max_restarts} (recovery.maxRestarts)."
+        )
         fail(draft, instance, "RestartBudgetExhausted", f"{message} {RETRY_HINT}")
         return
     if stalled >= CRASH_LOOP:

@@ -46,8 +46,18 @@ def _all(draft: Draft, phase: Phase, gate: Gate | None, invalid: Gate | None) ->
     trouble = _trouble(draft, phase, gate)
     summary = _summary(draft, phase, gate)
     yield "Ready", phase == "Succeeded", phase, summary
-    yield "Progressing", phase in ("Running", "Pending") and trouble is None, trouble.reason if trouble else phase, summary
-    yield "Suspended", suspended, "Suspended" if suspended else "NotSuspended", f"spec.suspend is {str(suspended).lower()}."
+    yield (
+        "Progressing",
+        phase in ("Running", "Pending") and trouble is None,
+        trouble.reason if trouble else phase,
+        summary,
+    )
+    yield (
+        "Suspended",
+        suspended,
+        "Suspended" if suspended else "NotSuspended",
+        f"spec.suspend is {str(suspended).lower()}.",
+    )
     yield "Succeeded", phase == "Succeeded", phase, summary
     first = failed[0] if failed else None
     yield (
@@ -62,7 +72,12 @@ def _all(draft: Draft, phase: Phase, gate: Gate | None, invalid: Gate | None) ->
         trouble.reason if trouble else "NotStalled",
         trouble.message if trouble else "Nothing waits for a person.",
     )
-    yield "Valid", invalid is None, invalid.reason if invalid else "Valid", invalid.message if invalid else "The spec is valid."
+    yield (
+        "Valid",
+        invalid is None,
+        invalid.reason if invalid else "Valid",
+        invalid.message if invalid else "The spec is valid.",
+    )
 
 
 def _trouble(draft: Draft, phase: Phase, gate: Gate | None) -> Gate | None:

@@ -109,7 +109,9 @@ def judge(work: WorkView | None, pods: Sequence[PodView], now: float) -> Ended |
     if work is not None and work.end == "Failed":
         if now < (work.ended_at or 0.0) + LAST_WORDS_SECONDS:
             return Undecided(1.0)
-        return Ended("JobFailed", "JobFailed", f"{work.kind} {work.name} failed: {work.end_message or 'no reason given'}")
+        return Ended(
+            "JobFailed", "JobFailed", f"{work.kind} {work.name} failed: {work.end_message or 'no reason given'}"
+        )
     return None
 
 

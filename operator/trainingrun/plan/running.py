@@ -41,7 +41,9 @@ def _tell(draft: Draft, instance: Instance) -> None:
     stage = draft.stages[instance.name]
     if trouble is not None:
         if _may_be_replaced(draft, instance):
-            attempts.end(draft, instance, Ended("Replaced", "Replaced", f"{trouble.message} The run has changed since."))
+            attempts.end(
+                draft, instance, Ended("Replaced", "Replaced", f"{trouble.message} The run has changed since.")
+            )
         else:
             draft.set(instance.name, reason=trouble.reason, message=trouble.message)
         return

@@ -25,7 +25,6 @@ def need(context: Context, instance: Instance, batch: tuple[int, ...]) -> Need:
     return Need(spec=spec, placement=evaluate, gpus=evaluate.gpus, gpu_resource=gpu_resource)
 
 
-
 def _models(context: Context, instance: Instance, batch: tuple[int, ...]) -> tuple[EvaluatedModel, ...]:
     if instance.variant is not None:
         folder = context.places[instance.needs[0]].folder + "/model"

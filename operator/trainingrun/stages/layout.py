@@ -7,13 +7,19 @@ version are inputs; its image is not, so that upgrading the operator in the midd
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trainingrun.api.data import DataSource
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import digest
 from trainingrun.stages.instances import Instance, instances
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-1"
-ENGINES: Final = {"pretrain": "nanotron-0.4", "convert": "llama-1", "evaluate": "lm-eval-0.4.13", "sft": "axolotl-0.19.0"}
+ENGINES: Final = {
+    "pretrain": "nanotron-0.4",
+    "convert": "llama-1",
+    "evaluate": "lm-eval-0.4.13",
+    "sft": "axolotl-0.19.0",
+}
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,12 @@ def token_folders(run: TrainingRun, translated: Translated) -> dict[str, str]:
         "bytes": translated.pretrain.token_bytes,
         "shards": run.spec.tokenize.shards,
     }
-    return {
-        source.name: "artifacts/tokens/"
-        + digest(shared | {"path": volume_path(source.path), "glob": source.glob, "key": source.text_key, "limit": source.limit})
-        for source in run.spec.data
-    }  # fmt: skip
+    return {source.name: "artifacts/tokens/" + digest(shared | _read_from(source)) for source in run.spec.data}
+
+
+def _read_from(source: DataSource) -> dict[str, Any]:
+    path = volume_path(source.path)
+    return {"path": path, "glob": source.glob, "key": source.text_key, "limit": source.limit}
 
 
 def places(run: TrainingRun, translated: Translated) -> dict[str, Place]:

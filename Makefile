@@ -1,0 +1,79 @@
+# Every command of the project; `make help` prints them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+NODES ?= 1
+BIN := .venv/bin
+CLUSTER := $(PYTHON) tests/cluster/cluster.py
+PYTEST := $(BIN)/pytest -q
+
+.PHONY: help setup generate format verify cluster cluster-down images demo demo-assert \
+	test-unit test-control-plane test-scale test-cluster test-engine test clean-cache
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## make .venv with the trainingrun command in it
+
+.venv/ready: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or set PYTHON to one."; exit 1; }
+	@echo "Making .venv (about half a minute) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv/ready
+
+generate: setup ## write the CRD, the chart's copies and the API reference anew
+	@$(BIN)/python -m trainingrun.api.generate
+
+format: setup ## format the code and mend what can be mended by itself
+	@$(BIN)/ruff check --fix --quiet . && $(BIN)/ruff format --quiet .
+
+verify: setup ## generated files current, format, lint, types, import layers
+	@$(BIN)/python -m trainingrun.api.generate --check
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy operator/trainingrun workers/trainingrun_workers
+	@PYTHONPATH=operator:workers $(BIN)/lint-imports --no-cache
+
+cluster: ## bring up a cluster (NODES=2 for a second node) and print how to reach it
+	@$(CLUSTER) up --nodes $(NODES)
+
+cluster-down: ## take the cluster away
+	@$(CLUSTER) down
+
+images: cluster ## build the images into the cluster
+	@$(PYTHON) images/build.py
+
+demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart
+	@$(BIN)/python -m tests.e2e.demo
+
+demo-assert: setup ## the demo, then its own assertions
+	@$(BIN)/python -m tests.e2e.demo
+	@$(PYTEST) tests/e2e/test_demo.py
+
+test-unit: setup ## fast and pure
+	@$(PYTEST) tests/unit
+
+test-control-plane: setup ## against a real API server and etcd
+	@$(CLUSTER) build kubernetes etcd helm
+	@$(PYTEST) tests/control_plane
+
+test-scale: setup ## a thousand runs on an API server without nodes
+	@$(CLUSTER) build kubernetes etcd helm
+	@$(PYTEST) tests/scale
+
+test-cluster: setup ## real pods: bad input, faults, two nodes
+	@$(PYTEST) tests/e2e --ignore=tests/e2e/test_demo.py
+
+test-engine: setup ## each worker with its real engine, outside a cluster
+	@$(PYTHON) tests/engine/environment.py >/dev/null
+	@$(PYTEST) tests/engine
+
+test: setup ## all set-up, then every tier, with the time of each
+	@$(BIN)/python tests/tiers.py
+
+clean-cache: cluster-down ## delete everything that is kept outside the checkout
+	@rm -rf "$${TRAININGRUN_CACHE:-$$HOME/.cache/trainingrun}"
