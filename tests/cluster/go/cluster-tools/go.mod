@@ -1,0 +1,3 @@
+module trainingrun.dev/cluster/cluster-tools
+
+go 1.25.0
