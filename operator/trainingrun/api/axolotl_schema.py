@@ -33,7 +33,9 @@ def keys(wheel: Path) -> Iterator[tuple[str, str, str]]:
     """Section, key and types (joined by |) of every key; keys that only plugins know are in section "plugin"."""
     classes, plugins = _classes(wheel)
     for section, names in {**_SECTIONS, "plugin": tuple(plugins)}.items():
-        found = {key: types for name in names for key, types in _fields(classes, name)}
+        found = {
+            key: "any" if section == "plugin" else types for name in names for key, types in _fields(classes, name)
+        }
         yield from ((section, key, types) for key, types in sorted(found.items()))
 
 

@@ -121,13 +121,14 @@ class KeyTable:
         known = [key.path for key in self.keys]
         beside = [one for one in known if one.rpartition(".")[0] == section]
         return (
-            _closest(leaf, {one.rpartition(".")[2]: one for one in beside})
+            closest(leaf, {one.rpartition(".")[2]: one for one in beside})
             or next((one for one in known if one.rpartition(".")[2] == leaf), None)
-            or _closest(path[:100], {one: one for one in known})
+            or closest(path[:100], {one: one for one in known})
         )
 
 
-def _closest(word: str, by_word: Mapping[str, str]) -> str | None:
+def closest(word: str, by_word: Mapping[str, str]) -> str | None:
+    """The value of the word that a misspelt one is most like, or None where none is near."""
     found = difflib.get_close_matches(word, by_word, n=1, cutoff=0.6)
     return by_word[found[0]] if found else None
 
