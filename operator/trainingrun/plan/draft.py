@@ -77,10 +77,9 @@ class Draft:
 
     def bounded_attempts(self) -> list[Attempt]:
         """The newest attempts; those that go on are kept whatever their age."""
-        going = [one for one in self.attempts if one.ended_at is None]
         over = [one for one in self.attempts if one.ended_at is not None]
-        kept = over[max(len(over) - MAX_ATTEMPTS + len(going), 0) :] if len(going) < MAX_ATTEMPTS else []
-        return sorted(kept + going[-MAX_ATTEMPTS:], key=lambda one: (one.started_at, one.stage, one.number))
+        dropped = {id(one) for one in over[: max(len(self.attempts) - MAX_ATTEMPTS, 0)]}
+        return [one for one in self.attempts if id(one) not in dropped][-MAX_ATTEMPTS:]
 
     def bounded_checkpoints(self) -> list[CheckpointStatus]:
         """All checkpoints, or the newest where there are too many and the older ones are dealt with."""
