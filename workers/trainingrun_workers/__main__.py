@@ -25,12 +25,12 @@ from trainingrun_workers.volume import Volume, write_atomic
 
 TERMINATION_VARIABLE: Final = "TRAININGRUN_TERMINATION_LOG"
 MODULES: Final = {
-    "tokenize": "tokenization",
+    "tokenize": "tokenization.stage",
     "pretrain": "pretrain",
     "convert": "convert",
     "evaluate": "evaluate",
     "sft": "sft",
-    "release": "release",
+    "release": "release.stage",
 }
 INDEX_VARIABLES: Final = ("JOB_COMPLETION_INDEX", "PET_NODE_RANK", "RANK")
 CRASHED: Final = 1
