@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from trainingrun.api import names
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.plan.actions import Event, Plan
@@ -170,7 +171,9 @@ class World:
         self.pods[name] = dataclasses.replace(self.pods[name], **fields)
         return self
 
-    def fails(self, stage: str, exit_code: int = 1, result: Result | None = None, index: int = 0, **pod: Any) -> "World":
+    def fails(
+        self, stage: str, exit_code: int = 1, result: Result | None = None, index: int = 0, **pod: Any
+    ) -> "World":
         """One pod of a stage ends badly, as the kubelet would tell it; peers go on."""
         fields = {"phase": "Failed", "exit_code": exit_code, "ended_at": self.now, "result": result} | pod
         return self.change_pod(stage, index, **fields)

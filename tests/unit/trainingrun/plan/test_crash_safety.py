@@ -1,8 +1,9 @@
 """The operator may die after any single write, at any pass, any number of times."""
 
-from builders import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from builders import World
 
 
 def final(world: World) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What follows when something dies."""
 
 import pytest
+
 from builders import World, a_manifest
 from trainingrun.plan.observed import ClaimView, Neighbour
 from trainingrun.plan.outcomes import BUDGETS, CAUSES
@@ -84,7 +85,9 @@ def test_each_cause_is_recognised_and_counted_against_its_budget(cause: str) -> 
 @pytest.mark.parametrize("code", [ExitCode.BAD_DATA, ExitCode.BAD_CONFIG])
 def test_bad_data_and_bad_configuration_are_never_tried_again(code: int) -> None:
     world = World().settle()
-    world.fails("tokenize", code, Result(code, "SourceMissing", "Source a has no file at raw/a: mend its path.")).settle()
+    world.fails(
+        "tokenize", code, Result(code, "SourceMissing", "Source a has no file at raw/a: mend its path.")
+    ).settle()
     world.wait(100_000)
     assert (world.stage("tokenize").attempt, world.run.status.phase) == (1, "Failed")
     assert world.condition("Failed").reason == "SourceMissing"

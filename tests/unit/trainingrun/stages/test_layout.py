@@ -1,0 +1,74 @@
+"""Folders on the volume: shared where inputs agree, another where they don't, and no knob moves them."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from builders import SETTINGS, a_training_run
+from trainingrun.stages.context import Context
+from trainingrun.stages.layout import token_folders
+
+
+def folders(name: str = "tiny", **spec: Any) -> dict[str, str]:
+    context = Context(a_training_run(name, **spec), SETTINGS)
+    return {stage: place.folder for stage, place in context.places.items()}
+
+
+def changed(part: str, change: Any) -> dict[str, Any]:
+    spec = copy.deepcopy(a_training_run().spec.model_dump(by_alias=True, exclude_none=True))
+    change(spec[part])
+    return {part: spec[part]}
+
+
+def test_two_runs_that_agree_share_every_folder_but_the_released_ones() -> None:
+    one, other = folders("one"), folders("other")
+    differ = {stage for stage in one if one[stage] != other[stage]}
+    assert differ == {"release", "release-translate"}
+
+
+KNOBS = {
+    "checkpoints kept": ("pretrain", lambda one: one["checkpoints"].update(keepLast=9, keepEvery=100)),
+    "recovery": ("pretrain", lambda one: one["recovery"].update(maxRestarts=99, hangTimeout="1m")),
+    "resources": ("pretrain", lambda one: one["resources"].update(requests={"cpu": "3"})),
+    "logging": ("pretrain", lambda one: one["config"]["logging"].update(iteration_step_info_interval=1)),
+    "pods": ("tokenize", lambda one: one.update(parallelism=7)),
+}
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_a_knob_moves_no_folder(knob: str) -> None:
+    part, change = KNOBS[knob]
+    assert folders(**changed(part, change)) == folders()
+
+
+INPUTS = {
+    "seed": ("pretrain", lambda one: one["config"]["general"].update(seed=9), "pretrain"),
+    "learning rate": (
+        "pretrain",
+        lambda one: one["config"]["optimizer"]["learning_rate_scheduler"].update(learning_rate=0.1),
+        "pretrain",
+    ),
+    "shards": ("tokenize", lambda one: one.update(shards=9), "tokenize"),
+    "text key": ("data", lambda one: one[0].update(textKey="content"), "tokenize"),
+    "weight": ("data", lambda one: one[0].update(weight=0.7), "pretrain"),
+    "questions": ("evaluate", lambda one: one.update(tasks=[{"name": "held_out_en"}]), "evaluate"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_an_input_moves_its_stage_and_what_comes_after_and_nothing_before(name: str) -> None:
+    part, change, first = INPUTS[name]
+    before, after = folders(), folders(**changed(part, change))
+    order = list(before)
+    moved = [stage for stage in order if before[stage] != after[stage]]
+    assert moved[0] == first
+    assert {"release", "release-translate"} <= set(moved)
+
+
+def test_a_sources_tokens_are_shared_by_runs_that_mix_it_otherwise() -> None:
+    mixed = a_training_run(**changed("data", lambda one: one.reverse()))
+    plain = a_training_run()
+    assert token_folders(mixed, Context(mixed, SETTINGS).translated) == token_folders(
+        plain, Context(plain, SETTINGS).translated
+    )
