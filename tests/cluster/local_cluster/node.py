@@ -58,18 +58,29 @@ class Node:
         return self.folder / "containerd.sock"
 
 
+    @property
+    def kubeconfig(self) -> Path:
+        """Its kubelet's kubeconfig, there from the node's joining until it is taken away."""
+        return self.folder / "kubeconfig"
+
+
 FIRST = Node(1)
 
 
 def known() -> list[Node]:
-    """The nodes that have a folder, so something to find or to clean, by number."""
+    """The nodes that have a folder, so perhaps something to clean, by number."""
     return [node for number in range(1, MOST_NODES + 1) if (node := Node(number)).folder.exists()]
 
 
+def members() -> list[Node]:
+    """The nodes that belong to the cluster, dead ones too, by number."""
+    return [node for node in known() if node.kubeconfig.exists()]
+
+
 def named(name: str) -> Node:
-    """The known node of this name; raises ClusterError where there is none."""
-    for node in known():
+    """The member of this name; raises ClusterError where there is none."""
+    for node in members():
         if node.name == name:
             return node
-    there = ", ".join(node.name for node in known()) or "none at all"
+    there = ", ".join(node.name for node in members()) or "none at all"
     raise ClusterError(f"There is no node {name!r} in this cluster, which has {there}: start it with `up --nodes 2`.")
