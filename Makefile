@@ -48,10 +48,10 @@ images: cluster ## build the images into the cluster
 	@$(PYTHON) images/build.py
 
 demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart
-	@$(BIN)/python -m tests.e2e.demo
+	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
 
 demo-assert: setup ## the demo, then its own assertions
-	@$(BIN)/python -m tests.e2e.demo
+	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
 	@$(PYTEST) tests/e2e/test_demo.py
 
 test-unit: setup ## fast and pure

@@ -1,0 +1,108 @@
+"""From nothing to a small bilingual model: run by `make demo`.
+
+Brings up a cluster, builds the images, installs the operator with Helm, applies the quickstart, follows it, and copies
+both released models with their cards into out/quickstart. Can be run again and again: a new run is made each time,
+what seldom changes is used again.
+"""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e2e import follow, volume
+from e2e.installation import REPOSITORY, apply, get, install, kubectl, namespace, operator_figures, say
+
+NAMESPACE = "quickstart"
+NAME = "quickstart"
+OUT = REPOSITORY / "out" / "quickstart"
+LIMIT_SECONDS = 1800.0
+
+
+def main() -> int:
+    """The exit code: 0 where a model came out."""
+    started = time.monotonic()
+    built = install()
+    ready = time.monotonic()
+    say("Making a fresh volume with the quickstart's data …")
+    fresh_namespace()
+    apply(yaml.safe_load((REPOSITORY / "examples/quickstart/claim.yaml").read_text()) | _in_namespace(NAME))
+    volume.fill(NAMESPACE, NAME, built["quickstart-data"])
+    before = operator_figures()
+    say("kubectl apply -f examples/quickstart/run.yaml")
+    kubectl("apply", "-n", NAMESPACE, "-f", str(REPOSITORY / "examples/quickstart/run.yaml"))
+    run = follow.wait_for_end(NAME, NAMESPACE, LIMIT_SECONDS)
+    after = operator_figures()
+    if run["status"]["phase"] != "Succeeded":
+        print(kubectl("describe", "trainingrun", NAME, "-n", NAMESPACE))
+        return 1
+    collect(run, built["quickstart-data"])
+    figures = _figures(run, before, after, ready - started, time.monotonic() - started)
+    (OUT / "demo.json").write_text(json.dumps(figures, indent=1) + "\n")
+    show(figures)
+    return 0
+
+
+def fresh_namespace() -> None:
+    """Remove the last demo's run and volume, so that every demo starts from raw text."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=150)
+    apply(namespace(NAMESPACE))
+
+
+def _in_namespace(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": NAMESPACE}}
+
+
+def collect(run: dict[str, Any], image: str) -> None:
+    """Copy the released models and the progression off the volume."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    visit = volume.Visit(NAMESPACE, NAME, image)
+    for stage in run["status"]["stages"]:
+        if stage["kind"] == "release":
+            name = NAME if stage["name"] == "release" else f"{NAME}-{stage['name'].removeprefix('release-')}"
+            visit.fetch(f"{stage['folder']}/model", OUT / name)
+        if stage["name"] == "evaluate":
+            visit.fetch(stage["folder"], OUT / "evaluation")
+        if stage["name"] == "pretrain":
+            history = visit.sh(f"cat {stage['folder']}/metrics.jsonl")
+    for name in ("progression.md", "progression.json", "progression.png"):
+        shutil.copy(OUT / "evaluation" / name, OUT / name)
+    (OUT / "metrics.jsonl").write_text(history)
+    visit.close()
+
+
+def _figures(run: dict[str, Any], before: Any, after: Any, setup: float, total: float) -> dict[str, Any]:
+    losses = [json.loads(line)["loss"] for line in (OUT / "metrics.jsonl").read_text().splitlines()]
+    return {
+        "status": run["status"],
+        "setupSeconds": round(setup, 1),
+        "totalSeconds": round(total, 1),
+        "firstLoss": losses[0],
+        "lastLoss": losses[-1],
+        "operatorResidentBytes": after["process_resident_memory_bytes"],
+        "apiWrites": after["trainingrun_api_writes_total"] - before.get("trainingrun_api_writes_total", 0.0),
+        "events": len(get("events", "-n", NAMESPACE)["items"]),
+    }
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print what came out."""
+    print("\n" + (OUT / "progression.md").read_text())
+    for card in sorted(OUT.glob("*/README.md")):
+        print(f"{card.parent.name}: {card.relative_to(REPOSITORY)}")
+        for trial in json.loads((card.parent / "trial.json").read_text()):
+            print(f"  > {trial['prompt'].strip()}\n    {trial['text'].strip()}\n")
+    print(
+        f"Loss {figures['firstLoss']:.3f} → {figures['lastLoss']:.3f}; operator "
+        f"{figures['operatorResidentBytes'] / 2**20:.0f} MiB, {figures['apiWrites']:.0f} API writes; "
+        f"set-up {figures['setupSeconds']:.0f} s of {figures['totalSeconds']:.0f} s. "
+        f"Models in {OUT.relative_to(Path.cwd())}/."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
