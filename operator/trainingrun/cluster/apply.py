@@ -1,0 +1,129 @@
+"""From a plan to the API server: objects in order, deletions, the status once, then the events."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from trainingrun.api.status import TrainingRunStatus
+from trainingrun.api.training_run import TrainingRun
+from trainingrun.cluster.client import Client
+from trainingrun.cluster.errors import RefusedError, TemporaryError
+from trainingrun.cluster.events import EventWriter
+from trainingrun.cluster.kinds import BY_NAME, CLAIM, RUN
+from trainingrun.cluster.observe import Observer
+from trainingrun.cluster.problems import Problems
+from trainingrun.cluster.store import Store
+from trainingrun.cluster.views import owner_uid
+from trainingrun.plan.actions import Deletion, Event, Plan
+
+LEFTOVER_RETRY: Final = 2.0  # seconds until a name is looked at again that an earlier run's object still has
+
+
+@dataclass
+class Outcome:
+    """What came of a plan: after how many seconds another pass is due, and the error that is worth another try."""
+
+    look_again: list[float] = field(default_factory=list)
+    failure: TemporaryError | None = None
+    events_lost: list[str] = field(default_factory=list)  # why an event could not be written
+
+
+class Applier:
+    """Writes of all passes."""
+
+    def __init__(self, client: Client, store: Store, observer: Observer, problems: Problems) -> None:
+        """Everything that is written also goes into the store, so that the next pass sees it."""
+        self._client, self._store, self._observer, self._problems = client, store, observer, problems
+        self._events = EventWriter(client)
+        self._deleted: dict[str, None] = {}  # uids that were asked to go; asking once is enough
+
+    async def carry_out(self, run: TrainingRun, version: int, plan: Plan, now: float) -> Outcome:
+        """Do what a plan says; StaleError when the run has changed meanwhile, TemporaryError when its status can't be written.
+
+        An object that can't be made stops neither the deletions nor the status, which tells of it.
+        """
+        outcome = Outcome()
+        wanted = {one["metadata"]["name"] for one in plan.apply}
+        self._problems.keep(run.metadata.uid, lambda name: name in wanted)
+        for manifest in plan.apply:
+            if not await self._apply(run, manifest, outcome):
+                break
+        for deletion in plan.delete:
+            await self._delete(run.metadata.namespace, deletion, outcome)
+        if plan.status != run.status:
+            await self._write_status(run, version, plan.status)
+        for event in plan.events:
+            await self._write_event(run, event, now, outcome)
+        return outcome
+
+    async def say(self, run: TrainingRun, version: int, status: TrainingRunStatus, event: Event, now: float) -> None:
+        """Write a status and one event, with no plan."""
+        await self._write_status(run, version, status)
+        await self._write_event(run, event, now, Outcome())
+
+    async def _apply(self, run: TrainingRun, manifest: dict[str, Any], outcome: Outcome) -> bool:
+        """Make one object; False where those after it must wait."""
+        uid, kind, name = run.metadata.uid, BY_NAME[manifest["kind"]], manifest["metadata"]["name"]
+        try:
+            made = await self._client.apply(manifest)
+        except TemporaryError as error:
+            outcome.failure = error
+            return False
+        except RefusedError as error:
+            leftover = await self._leftover(run, manifest) if error.status in (409, 422) else None
+            wait = self._problems.note(uid, name, leftover or error.message)
+            outcome.look_again.append(min(wait, LEFTOVER_RETRY) if leftover else wait)
+            return False
+        self._problems.clear(uid, name)
+        if kind is CLAIM:
+            self._observer.forget_claim(run.metadata.namespace, name)
+            outcome.look_again.append(0.0)
+        else:
+            self._store.put(kind, made)
+        return True
+
+    async def _leftover(self, run: TrainingRun, manifest: dict[str, Any]) -> str | None:
+        """A sentence where the name is taken by an object that is another's or is on its way out."""
+        kind, name = BY_NAME[manifest["kind"]], manifest["metadata"]["name"]
+        found = await self._client.get(kind, run.metadata.namespace, name)
+        if found is None:
+            return f"{kind.name} {name} has just gone."
+        if "deletionTimestamp" in found["metadata"]:
+            return f"{kind.name} {name} is being deleted; the run waits for it to go."
+        if kind is not CLAIM and owner_uid(found["metadata"]) != run.metadata.uid:
+            return f"{kind.name} {name} is there and belongs to something else: delete it, or rename the run."
+        return None
+
+    async def _delete(self, namespace: str, deletion: Deletion, outcome: Outcome) -> None:
+        if deletion.uid is not None and deletion.uid in self._deleted:
+            return
+        kind = BY_NAME[deletion.kind]
+        try:
+            await self._client.delete(kind, namespace, deletion.name, deletion.uid, deletion.force)
+        except TemporaryError as error:
+            outcome.failure = error
+            return
+        if deletion.uid is not None:
+            self._deleted[deletion.uid] = None
+            while len(self._deleted) > 1000:
+                del self._deleted[next(iter(self._deleted))]
+        elif deletion.kind == "ConfigMap":
+            self._forget_config_map(namespace, deletion.name)
+
+    def _forget_config_map(self, namespace: str, name: str) -> None:
+        """ConfigMaps are not watched: those that are deleted here are forgotten here."""
+        shelf = self._store.config_maps
+        for entry in [one for one in shelf.entries() if one.key[0] == namespace and one.value.name == name]:
+            shelf.remove(entry.uid)
+
+    async def _write_status(self, run: TrainingRun, version: int, status: TrainingRunStatus) -> None:
+        metadata = run.metadata
+        document = status.model_dump(by_alias=True, exclude_none=True)
+        written = await self._client.write_status(metadata.namespace, metadata.name, str(version), document)
+        self._store.put(RUN, written)
+
+    async def _write_event(self, run: TrainingRun, event: Event, now: float, outcome: Outcome) -> None:
+        """An event that can't be written is no reason to stop: the status says the same."""
+        try:
+            await self._events.write(run.metadata, event, now)
+        except (TemporaryError, RefusedError) as error:
+            outcome.events_lost.append(error.message)

@@ -1,0 +1,156 @@
+"""Calls to the API server: one session for all, every answer decoded, every error one of `cluster.errors`."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import client
+
+from trainingrun.api import names
+from trainingrun.cluster.errors import ClusterError, RefusedError, StaleError, TemporaryError, from_response
+from trainingrun.cluster.kinds import BY_NAME, EVENT, RUN, TOKEN_REVIEW, Kind
+
+APPLY: Final = "application/apply-patch+yaml"
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5)
+
+Object = dict[str, Any]
+
+
+class Client:
+    """The few calls that the operator makes; `on_write(verb, kind)` is told of each that may change something."""
+
+    def __init__(self, configuration: Any, on_write: Callable[[str, str], None] = lambda verb, kind: None) -> None:
+        """Prepare a session; nothing is sent yet."""
+        self._api = client.ApiClient(configuration)
+        self._api.user_agent = names.FIELD_MANAGER
+        self._on_write = on_write
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._api.close()
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """An object, or None where there is none."""
+        try:
+            return await self._call("GET", kind.path(namespace, name))
+        except RefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_metadata(self, kind: Kind, namespace: str | None, label: str | None) -> list[Object]:
+        """The metadata of every object that carries a label, in a namespace or in all."""
+        query = {"labelSelector": label} if label else {}
+        found = await self._call("GET", kind.path(namespace), query, accept=METADATA_ONLY)
+        return list(found.get("items") or ())
+
+    async def warnings_about(self, namespace: str, uid: str) -> list[Object]:
+        """The warning events about an object."""
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning", "limit": "50"}
+        return list((await self._call("GET", EVENT.path(namespace), query)).get("items") or ())
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows a kind."""
+        try:
+            found = await self._call("GET", f"/apis/{kind.api_version}")
+        except RefusedError as error:
+            if error.status == 404:
+                return False
+            raise
+        return any(one.get("name") == kind.plural for one in found.get("resources") or ())
+
+    async def apply(self, manifest: Object) -> Object:
+        """Create an object, or find that it is as it should be.
+
+        Server-side apply without force: an object that something else has made is refused, never taken over.
+        """
+        kind, metadata = BY_NAME[manifest["kind"]], manifest["metadata"]
+        self._on_write("apply", kind.name)
+        path = kind.path(metadata["namespace"], metadata["name"])
+        return await self._call("PATCH", path, {"fieldManager": names.FIELD_MANAGER}, manifest, APPLY)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None, force: bool) -> None:
+        """Delete an object and all that it owns, if it is there and still is the one with this uid."""
+        options: Object = {"propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if force:
+            options["gracePeriodSeconds"] = 0
+        self._on_write("delete", kind.name)
+        try:
+            await self._call("DELETE", kind.path(namespace, name), None, options)
+        except ClusterError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def write_status(self, namespace: str, name: str, version: str, status: Object) -> Object:
+        """Replace a run's whole status; StaleError when the run is not at that resourceVersion any more."""
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        self._on_write("status", RUN.name)
+        query = {"fieldManager": names.FIELD_MANAGER}
+        try:
+            return await self._call("PATCH", RUN.path(namespace, name, "status"), query, patch, JSON_PATCH)
+        except ClusterError as error:
+            if error.status in (404, 409):
+                raise StaleError(error.message, error.status) from error
+            raise
+
+    async def create_event(self, namespace: str, event: Object) -> bool:
+        """Record an event; False where one of this name exists."""
+        self._on_write("create", EVENT.name)
+        try:
+            await self._call("POST", EVENT.path(namespace), None, event)
+        except TemporaryError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    async def repeat_event(self, namespace: str, name: str, count: int, at: str) -> None:
+        """Say that an event has happened again."""
+        self._on_write("patch", EVENT.name)
+        body = {"count": count, "lastTimestamp": at}
+        await self._call("PATCH", EVENT.path(namespace, name), None, body, MERGE_PATCH)
+
+    async def review_token(self, token: str) -> Object:
+        """The status of a TokenReview for the audience of reports."""
+        review = {
+            "apiVersion": TOKEN_REVIEW.api_version,
+            "kind": TOKEN_REVIEW.name,
+            "spec": {"token": token, "audiences": [names.TOKEN_AUDIENCE]},
+        }
+        return dict((await self._call("POST", TOKEN_REVIEW.path(None), None, review)).get("status") or {})
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content: str = "application/json",
+        accept: str = "application/json",
+    ) -> Object:
+        try:
+            request = await self._api.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": accept, "Content-Type": content},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._api.call_api(*request, _request_timeout=TIMEOUT)
+            data = await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise TemporaryError(f"The API server can't be reached: {error or type(error).__name__}") from error
+        if answer.status >= 300:
+            raise from_response(answer.status, answer.headers, data)
+        decoded: Object = json.loads(data)
+        return decoded

@@ -1,0 +1,162 @@
+"""All that the watches have shown, trimmed to what decisions need."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trainingrun.api import names
+from trainingrun.cluster.kinds import CONFIG_MAP, JOB, POD, PYTORCHJOB, RUN, Kind
+from trainingrun.cluster.shelf import Entry, Key, Shelf
+from trainingrun.cluster.views import SeenPod, SeenWork, owner_uid, seen_pod, seen_work
+from trainingrun.plan.observed import Neighbour
+
+OVER: Final = frozenset({"Succeeded", "Failed"})  # phases of a stage whose folder nobody writes into
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """A run as it was seen: the object as JSON, since a thousand of them as dictionaries would weigh too much."""
+
+    document: bytes
+    claim: str
+    neighbour: Neighbour | None  # how it looks to other runs on its claim; None where it works on nothing
+    waits_for_folder: bool  # whether the end of another run is what it waits for
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The object without its managed fields."""
+        decoded: dict[str, Any] = json.loads(self.document)
+        return decoded
+
+
+@dataclass(frozen=True)
+class Owned:
+    """An object of which no more than the name and the owner matter."""
+
+    name: str
+    owner: str
+
+
+def run_key(raw: Mapping[str, Any]) -> Key | None:
+    """The run that an object belongs to by its labels, or that it is."""
+    metadata = raw["metadata"]
+    if raw.get("kind") == names.KIND:
+        return metadata["namespace"], metadata["name"]
+    name = (metadata.get("labels") or {}).get(names.LABEL_RUN)
+    return (metadata["namespace"], name) if name else None
+
+
+def working_folders(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """Folders of the stages of a run's status that are running or between two attempts."""
+    stages = status.get("stages") or ()
+    return tuple(
+        one["folder"] for one in stages if one.get("folder") and one.get("attempt") and one.get("phase") not in OVER
+    )
+
+
+def seen_run(raw: Mapping[str, Any]) -> SeenRun:
+    """What a run shows."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+    storage = (raw.get("spec") or {}).get("storage") or {}
+    folders = working_folders(status)
+    waits = any(one.get("reason") == "FolderInUse" for one in status.get("stages") or ())
+    return SeenRun(
+        document=json.dumps({**raw, "metadata": kept}, separators=(",", ":")).encode(),
+        claim=storage.get("claimName") or metadata["name"],
+        neighbour=Neighbour(metadata["name"], metadata.get("creationTimestamp") or "", folders) if folders else None,
+        waits_for_folder=waits,
+    )
+
+
+class Store:
+    """Runs, their work, pods and ConfigMaps, as the watches and the operator's own writes have shown them."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.runs: Shelf[SeenRun] = Shelf()
+        self.jobs: Shelf[SeenWork] = Shelf()
+        self.pytorchjobs: Shelf[SeenWork] = Shelf()
+        self.pods: Shelf[SeenPod] = Shelf()
+        self.config_maps: Shelf[Owned] = Shelf()
+        self._shelves: dict[str, tuple[Shelf[Any], Any]] = {
+            RUN.name: (self.runs, seen_run),
+            JOB.name: (self.jobs, lambda raw: seen_work("Job", raw)),
+            PYTORCHJOB.name: (self.pytorchjobs, lambda raw: seen_work("PyTorchJob", raw)),
+            POD.name: (self.pods, seen_pod),
+            CONFIG_MAP.name: (
+                self.config_maps,
+                lambda raw: Owned(raw["metadata"]["name"], owner_uid(raw["metadata"])),
+            ),
+        }
+        self._neighbours: dict[Key, dict[str, Neighbour]] = {}  # by namespace and claim, then by the run's name
+        self._waiting: dict[Key, set[str]] = {}
+
+    def shelf(self, kind: Kind) -> Shelf[Any]:
+        """The shelf of a kind."""
+        return self._shelves[kind.name][0]
+
+    def put(self, kind: Kind, raw: Mapping[str, Any]) -> Key | None:
+        """Keep an object; the run that it tells something new of."""
+        key = run_key({**raw, "kind": kind.name})
+        if key is None:
+            return None
+        shelf, trim = self._shelves[kind.name]
+        metadata = raw["metadata"]
+        uid, version = metadata["uid"], int(metadata["resourceVersion"])
+        known = shelf.get(uid)
+        if known is not None and known.version >= version:
+            return None
+        kept = shelf.put(Entry(uid, version, key, trim(raw)))
+        if kept and kind is RUN:
+            self._note_run(key)
+        return key if kept else None
+
+    def remove(self, kind: Kind, uid: str) -> Key | None:
+        """Forget an object that is gone; the run that it belonged to."""
+        gone = self.shelf(kind).remove(uid)
+        if gone is not None and kind is RUN:
+            self._forget_run(gone.key, gone.value)
+        return gone.key if gone is not None else None
+
+    def run(self, key: Key) -> Entry[SeenRun] | None:
+        """The run of that name; the newest where one was deleted and made again."""
+        return max(self.runs.of(key), key=lambda entry: entry.version, default=None)
+
+    def neighbours(self, namespace: str, claim: str, name: str) -> tuple[Neighbour, ...]:
+        """Other runs that are at work on a claim."""
+        on_claim = self._neighbours.get((namespace, claim), {})
+        return tuple(one for other, one in on_claim.items() if other != name)
+
+    def intend(self, key: Key, claim: str, created_at: str, status: Mapping[str, Any]) -> None:
+        """Let other runs see at once what a run is about to work on, before its status is written."""
+        folders = working_folders(status)
+        on_claim = self._neighbours.setdefault((key[0], claim), {})
+        if folders:
+            on_claim[key[1]] = Neighbour(key[1], created_at, folders)
+        else:
+            on_claim.pop(key[1], None)
+
+    def waiting_for_folders(self, namespace: str, claim: str) -> Iterable[Key]:
+        """Runs on a claim that wait for another run to end."""
+        return [(namespace, name) for name in self._waiting.get((namespace, claim), ())]
+
+    def _note_run(self, key: Key) -> None:
+        entry = self.run(key)
+        if entry is None:
+            return
+        place = (key[0], entry.value.claim)
+        on_claim = self._neighbours.setdefault(place, {})
+        if entry.value.neighbour is not None:
+            on_claim[key[1]] = entry.value.neighbour
+        else:
+            on_claim.pop(key[1], None)
+        waiting = self._waiting.setdefault(place, set())
+        (waiting.add if entry.value.waits_for_folder else waiting.discard)(key[1])
+
+    def _forget_run(self, key: Key, gone: SeenRun) -> None:
+        place = (key[0], gone.claim)
+        self._neighbours.get(place, {}).pop(key[1], None)
+        self._waiting.get(place, set()).discard(key[1])
+        self._note_run(key)
