@@ -1,1 +1,52 @@
-"""The pretrain stage: nanotron trains the base model."""
+"""The pretrain stage: nanotron trains the base model, on all ranks of a gang, from the newest checkpoint on."""
+
+import os
+from typing import Any
+
+from trainingrun_workers import contract
+from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
+from trainingrun_workers.launch import Gang, launch, node_rank, verdict
+from trainingrun_workers.reporting import Reporter
+from trainingrun_workers.volume import Volume, mark_complete, read_marker
+from trainingrun_workers.watchdog import HangRule
+
+
+def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
+    """Train to the last step; the stage's folder gets its marker from the master's pod alone.
+
+    Whatever ends it early comes as a StageError: BadConfig, BadData ("NonFiniteLoss", "TokensTorn", …), Preempted
+    with the step that was saved, or Retry ("Hang", "RankLost", "VolumeFull", …).
+    """
+    spec: PretrainSpec = stage_input.spec  # type: ignore[assignment]
+    folder = volume.path(stage_input.folder)
+    done = read_marker(folder)
+    if done is not None:
+        return Result(int(ExitCode.DONE), "Completed", "The stage was already done.", done.get("steps"), done)
+    hang = HangRule(
+        timeout=spec.hang_timeout,
+        stacks=volume.path(stage_input.run_folder) / "stacks",
+        prefix=f"{stage_input.stage}-a{stage_input.attempt}-n{node_rank()}",
+    )
+
+    def report(fields: dict[str, Any]) -> None:
+        reporter.update(**{**fields, "checkpoints": tuple(fields.get("checkpoints", ()))})
+
+    result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
+    if node_rank() == 0:
+        mark_complete(folder, result.output)
+    return result
+
+
+def _gang(stage_input: StageInput, spec: PretrainSpec, volume: Volume) -> Gang:
+    return Gang(
+        module="trainingrun_workers.pretrain.rank",
+        argv=(),
+        nodes=spec.nodes,
+        processes_per_node=spec.processes_per_node,
+        identity=f"{stage_input.run.uid}-{stage_input.stage}-{stage_input.attempt}",
+        environment={
+            "CUDA_DEVICE_MAX_CONNECTIONS": "1",  # nanotron asserts it for tensor parallelism
+            contract.INPUT_VARIABLE: os.environ.get(contract.INPUT_VARIABLE, contract.DEFAULT_INPUT),
+            contract.VOLUME_VARIABLE: str(volume.root),
+        },
+    )

@@ -1,0 +1,209 @@
+"""Pretrain stages as a pod runs them, with a tiny Llama on token folders made here, on this machine's CPU."""
+
+import array
+import copy
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.contract import DataSource, DataStage, PretrainSpec, Result, RunReference, StageInput
+from trainingrun_workers.volume import mark_complete
+
+WORKERS: Final = Path(__file__).parents[2] / "workers"
+VOCABULARY: Final = 64
+SEQUENCE: Final = 16
+BATCH: Final = 8  # samples a step
+STEPS: Final = 12
+FOLDER: Final = "artifacts/pretrain/aaaa"
+RUN_FOLDER: Final = "runs/here/tiny"
+
+CONFIG: Final[dict[str, Any]] = {
+    "general": {"project": "tiny", "run": "tiny", "seed": 42, "ignore_sanity_checks": True},
+    "logging": {"iteration_step_info_interval": 1, "log_level": "warning", "log_level_replica": "warning"},
+    "model": {
+        "ddp_bucket_cap_mb": 25,
+        "dtype": "bfloat16",
+        "init_method": {"std": 0.1},
+        "make_vocab_size_divisible_by": 1,
+        "model_config": {
+            "bos_token_id": 0, "eos_token_id": 0, "hidden_act": "silu", "hidden_size": 32, "initializer_range": 0.02,
+            "intermediate_size": 64, "is_llama_config": True, "max_position_embeddings": SEQUENCE,
+            "num_attention_heads": 4, "num_hidden_layers": 2, "num_key_value_heads": 2, "pad_token_id": None,
+            "pretraining_tp": 1, "rms_norm_eps": 1e-5, "rope_scaling": None, "tie_word_embeddings": True,
+            "use_cache": True, "vocab_size": VOCABULARY,
+        },
+    },
+    "optimizer": {
+        "accumulate_grad_in_fp32": True, "adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "clip_grad": 1.0,
+        "learning_rate_scheduler": {
+            "learning_rate": 0.01, "lr_decay_starting_step": 8, "lr_decay_steps": 4, "lr_decay_style": "linear",
+            "lr_warmup_steps": 3, "lr_warmup_style": "linear", "min_decay_lr": 1e-5,
+        },
+        "torch_adam_is_fused": True, "weight_decay": 0.01, "zero_stage": 0,
+    },
+    "parallelism": {
+        "dp": 1, "pp": 1, "pp_engine": "1f1b", "tp": 1, "tp_linear_async_communication": False, "tp_mode": "ALL_REDUCE",
+    },
+    "tokenizer": {"tokenizer_name_or_path": "tokenizer"},
+    "tokens": {
+        "batch_accumulation_per_replica": 2, "limit_test_batches": 0, "limit_val_batches": 0, "micro_batch_size": 4,
+        "sequence_length": SEQUENCE, "train_steps": STEPS, "val_check_interval": -1,
+    },
+}  # fmt: skip
+
+
+def make_tokens(folder: Path, tokens: int, seed: int) -> None:
+    """A finished token folder of a text that can be learnt: most tokens follow from the one before."""
+    folder.mkdir(parents=True)
+    draw = random.Random(seed)
+    ids = [0]
+    while len(ids) < tokens:
+        ids.append((ids[-1] * 5 + 3) % VOCABULARY if draw.random() < 0.9 else draw.randrange(VOCABULARY))
+    (folder / "00000.ds").write_bytes(array.array("H", ids).tobytes())
+    mark_complete(folder, {"tokens": len(ids), "files": ["00000.ds"]})
+
+
+@dataclass
+class Pod:
+    """A pod's main process and what it left."""
+
+    process: subprocess.Popen[bytes]
+    words: Path
+    log: Path
+
+    def wait(self, seconds: float = 90) -> Result:
+        """The pod's last words, which say what its exit code says."""
+        self.process.wait(seconds)
+        result = Result.from_text(self.words.read_text()) if self.words.is_file() else None
+        assert result is not None, self.log.read_text()[-4000:]
+        assert result.exit_code == self.process.returncode
+        return result
+
+    def ranks(self) -> list[int]:
+        """The process ids of its ranks that have started Python."""
+        command = "ps -eo pid=,ppid=,args="
+        lines = subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout.splitlines()
+        parents = {int(line.split()[0]): (int(line.split()[1]), line) for line in lines}
+        return sorted(
+            one for one, (_, line) in parents.items()
+            if "pretrain.rank" in line and "torch.distributed.run" not in line and self._owns(one, parents)
+        )  # fmt: skip
+
+    def _owns(self, process: int, parents: dict[int, tuple[int, str]]) -> bool:
+        while process in parents:
+            process = parents[process][0]
+            if process == self.process.pid:
+                return True
+        return False
+
+
+@dataclass
+class PretrainRun:
+    """A stage on a volume of its own; each `start` is an attempt."""
+
+    python: Path
+    root: Path
+    ranks: int = 1
+    nodes: int = 1
+    config: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(CONFIG))
+    spec: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+    volume: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.volume = self.root / "volume"
+        world = self.ranks * self.nodes
+        self.config["parallelism"]["dp"] = world
+        self.config["tokens"]["batch_accumulation_per_replica"] = 2 // world
+        make_tokens(self.volume / "tokens/en", 6000, 1)
+        make_tokens(self.volume / "tokens/it", 3000, 2)
+
+    @property
+    def folder(self) -> Path:
+        return self.volume / FOLDER
+
+    def start(self, node: int = 0, **environment: str) -> Pod:
+        """Start a pod's main process, as its container's entry does."""
+        own = self.root / f"pod-{self.attempt}-{node}"
+        own.mkdir()
+        (own / "input.json").write_text(self._input().to_json())
+        variables = {
+            **os.environ,
+            "PYTHONPATH": str(WORKERS),
+            "TRAININGRUN_VOLUME": str(self.volume),
+            "TRAININGRUN_INPUT": str(own / "input.json"),
+            "TRAININGRUN_TERMINATION_LOG": str(own / "words.json"),
+            "PET_NNODES": str(self.nodes),
+            "PET_NODE_RANK": str(node),
+            "GLOO_SOCKET_IFNAME": "lo",
+            **environment,
+        }
+        with (own / "log").open("wb") as log:
+            command = [str(self.python), "-m", "trainingrun_workers", "pretrain"]
+            process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
+        return Pod(process, own / "words.json", own / "log")
+
+    def run(self, **environment: str) -> Result:
+        """One attempt to its end."""
+        result = self.start(**environment).wait()
+        self.attempt += 1
+        return result
+
+    def curve(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, without what depends on the clock."""
+        lines = [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        return [{key: value for key, value in line.items() if key not in ("time", "tokensPerSecond")} for line in lines]
+
+    def checkpoints(self) -> list[str]:
+        """The names in the folder of checkpoints."""
+        return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
+
+    def weights(self, step: int) -> str:
+        """A checksum of a checkpoint's weights."""
+        digest = hashlib.sha256()
+        for path in sorted((self.folder / f"checkpoints/step-{step:08d}/model").rglob("*.safetensors")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def _input(self) -> StageInput:
+        data = DataStage("all", 1, 6, (DataSource("en", "tokens/en", 0.7), DataSource("it", "tokens/it", 0.3)))
+        spec = PretrainSpec(
+            config=self.config, data=(data,), token_bytes=2, total_steps=self.config["tokens"]["train_steps"],
+            tokens_per_step=BATCH * SEQUENCE, nodes=self.nodes, processes_per_node=self.ranks, cpu=True,
+            checkpoint_every=4, keep_last=10, keep_every=None, evaluate_every=None, converted=None, hang_timeout=120,
+        )  # fmt: skip
+        return StageInput(
+            run=RunReference("here", "tiny", "uid-1"), stage="pretrain", kind="pretrain", attempt=self.attempt,
+            folder=FOLDER, run_folder=RUN_FOLDER, report_url=None, report_seconds=0.2, grace_seconds=20,
+            spec=dataclasses.replace(spec, **self.spec),
+        )  # fmt: skip
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Until something is so; an error after a while."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def slowly(run: PretrainRun, steps: int = 2000) -> PretrainRun:
+    """The same run with so many steps that it is still going on when something is done to it."""
+    run.config["tokens"]["train_steps"] = steps
+    run.config["logging"]["iteration_step_info_interval"] = 5
+    run.spec["checkpoint_every"] = 10
+    return run
+
+
+def kill(process: int) -> None:
+    """As the kernel does when memory runs out."""
+    os.kill(process, signal.SIGKILL)

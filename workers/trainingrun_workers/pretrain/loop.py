@@ -1,0 +1,150 @@
+"""The training loop: steps, agreement at each step's edge, the curve, checkpoints, the end."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from trainingrun_workers.contract import PretrainSpec
+from trainingrun_workers.errors import BadData, Preempted
+from trainingrun_workers.launched import Activity, LaunchedRank
+from trainingrun_workers.pretrain.agreement import Agreement
+from trainingrun_workers.pretrain.curve import Curve
+from trainingrun_workers.pretrain.saving import Saving, Writer
+
+LOGGER = logging.getLogger(__name__)
+SMOOTHING: Final = 0.2  # of the newest interval in the speed that is shown
+
+
+class Trainer(Writer, Protocol):
+    """What of a trainer the loop uses."""
+
+    iteration_step: int
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate that the next step uses."""
+
+    def advance(self, micro_batches: Iterator[dict[str, Any]]) -> tuple[Any, Any]:
+        """Do a step; yields loss and gradient norm."""
+
+
+@dataclass
+class Loop:
+    """Trains from the trainer's step to the last; `curve` is None on all ranks but 0."""
+
+    spec: PretrainSpec
+    rank: LaunchedRank
+    agreement: Agreement
+    saving: Saving
+    trainer: Trainer
+    micro_batches: Callable[[int], Iterator[dict[str, Any]]]
+    marker: Callable[[int], dict[str, Any]]
+    curve: Curve | None
+    log_every: int
+    speed: float = 0.0  # tokens a second
+    _logged: float = 0.0  # when the last line of the curve was made, and for which step
+    _logged_step: int = 0
+    _unsound: Any = None  # a tensor: whether any loss since the last look was not finite
+
+    def run(self) -> None:
+        """Train to the end. BadData when the loss is no number, Preempted once a stop has been saved."""
+        if not self.saving.complete:
+            self._save()
+        self.rank.report(total=self.spec.total_steps, activity="training", **self._checkpoints())
+        self._start_interval()
+        while self.trainer.iteration_step < self.spec.total_steps:
+            self._step()
+
+    def _step(self) -> None:
+        rate = self.trainer.learning_rate
+        loss, norm = self.trainer.advance(self.micro_batches(self.trainer.iteration_step + 1))
+        step = self.trainer.iteration_step
+        saves, logs = self._saves(step), self._logs(step)
+        self._watch(loss)
+        looks = saves or logs or self.rank.stop_requested
+        unsound, stop = self.agreement.any(looks and self._is_unsound(), self.rank.stop_requested)
+        if unsound:
+            raise _unsound(step)
+        self.rank.beat(step, Activity.TRAINING)
+        if logs and self.curve:
+            self._log(step, float(loss), rate, None if norm is None else float(norm))
+        if saves or stop:
+            self._save()
+        if stop and step < self.spec.total_steps:
+            raise Preempted(f"The pod was told to stop and saved step {step}; training goes on from there.", step)
+
+    def _watch(self, loss: Any) -> None:
+        # Without asking the device for its value, which would make it wait.
+        if loss is not None:
+            bad = ~loss.detach().isfinite()
+            self._unsound = bad if self._unsound is None else self._unsound | bad
+
+    def _is_unsound(self) -> bool:
+        return self._unsound is not None and bool(self._unsound)
+
+    def _saves(self, step: int) -> bool:
+        every = (self.spec.checkpoint_every, self.spec.evaluate_every)
+        return step == self.spec.total_steps or any(one and step % one == 0 for one in every)
+
+    def _logs(self, step: int) -> bool:
+        return step in (1, self.spec.total_steps) or step % self.log_every == 0
+
+    def _log(self, step: int, loss: float, rate: float, norm: float | None) -> None:
+        tokens = step * self.spec.tokens_per_step
+        self._measure(step)
+        line = {
+            "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": tokens,
+            "tokensPerSecond": round(self.speed, 1), "time": round(time.time(), 3),
+        }  # fmt: skip
+        assert self.curve is not None
+        self.curve.add(line)
+        left = (self.spec.total_steps - step) * self.spec.tokens_per_step
+        self.rank.report(
+            step=step, loss=loss, learning_rate=rate, gradient_norm=norm if _finite(norm) else None, tokens=tokens,
+            tokens_per_second=self.speed, eta_seconds=left / self.speed if self.speed else None,
+        )  # fmt: skip
+        LOGGER.info(
+            "step %d/%d  loss %.4f  lr %.3g  grad norm %.3g  %.0f tokens/s",
+            step, self.spec.total_steps, loss, rate, norm or math.nan, self.speed,
+        )  # fmt: skip
+
+    def _measure(self, step: int) -> None:
+        now = time.monotonic()
+        steps, seconds = step - self._logged_step, now - self._logged
+        if steps and seconds:
+            latest = steps * self.spec.tokens_per_step / seconds
+            self.speed = latest if not self.speed else self.speed + SMOOTHING * (latest - self.speed)
+        self._logged, self._logged_step = now, step
+
+    def _start_interval(self) -> None:
+        self._logged, self._logged_step = time.monotonic(), self.trainer.iteration_step
+
+    def _save(self) -> None:
+        step = self.trainer.iteration_step
+        self.rank.beat(step, Activity.SAVING)
+        self.rank.report(now=True, activity="saving")
+        if self.curve:
+            self.curve.write(sync=True)
+        self.saving.save(step, self.trainer, self.marker(step))
+        self.rank.beat(step, Activity.TRAINING if step else Activity.STARTING)
+        self.rank.report(now=True, step=step, activity="training", **self._checkpoints())
+        self._start_interval()
+
+    def _checkpoints(self) -> dict[str, Any]:
+        steps = self.saving.complete
+        return {"checkpoint": max(steps, default=None), "checkpoints": list(steps)}
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _unsound(step: int) -> BadData:
+    return BadData(
+        "NonFiniteLoss",
+        f"The loss is no number at step {step}, and training again from the last checkpoint would come to the same: "
+        "lower the learning rate, lengthen the warm-up or look at the data.",
+    )

@@ -1,0 +1,158 @@
+"""One rank of the pretrain stage: `python -m trainingrun_workers.pretrain.rank`, under torchrun."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from trainingrun_workers import contract
+from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
+from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
+from trainingrun_workers.pretrain.curve import Curve
+from trainingrun_workers.pretrain.data_plan import DataPlan
+from trainingrun_workers.pretrain.token_folder import TokenFolder
+from trainingrun_workers.volume import Volume, make_folder
+
+
+def main(rank: LaunchedRank) -> Result:
+    """Train, or go on training, to the last step; yields the stage's output."""
+    stage_input = StageInput.from_json(Path(os.environ[contract.INPUT_VARIABLE]).read_text())
+    volume = Volume(Path(os.environ[contract.VOLUME_VARIABLE]))
+    spec: PretrainSpec = stage_input.spec  # type: ignore[assignment]
+    rank.report(now=True, total=spec.total_steps, activity="starting")
+    data = Data(spec, volume)
+    _load_engine(spec)
+    return _train(rank, spec, stage_input, volume, data)
+
+
+class Data:
+    """The run's samples, read from the volume."""
+
+    def __init__(self, spec: PretrainSpec, volume: Volume) -> None:
+        tokens = spec.config["tokens"]
+        length = tokens["sequence_length"]
+        folders = {source.folder for stage in spec.data for source in stage.sources}
+        self._folders = {one: TokenFolder(volume.path(one), spec.token_bytes, length) for one in sorted(folders)}
+        windows = {name: folder.windows for name, folder in self._folders.items()}
+        self._plan = DataPlan(spec.data, windows, spec.tokens_per_step // length)
+        self._length = length
+
+    def window(self, number: int) -> bytes:
+        """The tokens of the run's sample with that number."""
+        folder, index = self._plan.sample(number)
+        return self._folders[folder].window(index)
+
+    def tokens_by_source(self, steps: int) -> dict[str, int]:
+        """How many tokens the first `steps` steps take from each source, by its name."""
+        names = self._plan.sources()
+        return {names[folder].name: count * self._length for folder, count in self._plan.consumed(steps).items()}
+
+    def epochs(self, steps: int) -> dict[str, float]:
+        """How often the first `steps` steps go through each source, by its name."""
+        names, consumed = self._plan.sources(), self._plan.consumed(steps)
+        return {names[name].name: round(consumed[name] / folder.windows, 4) for name, folder in self._folders.items()}
+
+
+def _load_engine(spec: PretrainSpec) -> None:
+    import torch
+
+    from trainingrun_workers.nanotron_engine import importing
+
+    if spec.cpu:
+        from trainingrun_workers import cpu_stand_ins
+
+        cpu_stand_ins.install()
+        importing.prepare()
+        cpu_stand_ins.adapt()
+        return
+    if not torch.cuda.is_available():
+        raise BadConfig(
+            "GpuMissing",
+            "The run asks for GPUs but none is visible in this pod: check the node's driver and the image.",
+        )
+    importing.prepare()
+
+
+def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume: Volume, data: Data) -> Result:
+    from trainingrun_workers.nanotron_engine.batches import Batches
+    from trainingrun_workers.nanotron_engine.trainer import join
+    from trainingrun_workers.pretrain.agreement import TIMEOUT, Agreement
+    from trainingrun_workers.pretrain.loop import Loop
+    from trainingrun_workers.pretrain.saving import Saving
+
+    folder = make_folder(volume.path(stage_input.folder))
+    join(spec.cpu, TIMEOUT)
+    agreement = Agreement()
+    checkpoints = make_folder(folder / contract.CHECKPOINT_FOLDER)
+    saving = Saving(spec, checkpoints, volume, agreement, first=rank.local_rank == 0)
+    newest = saving.newest()
+    step = newest[0] if newest else 0
+    rank.beat(step, Activity.LOADING)
+    rank.report(now=True, step=step, activity="loading" if newest else "building")
+    curve = Curve(folder, step) if rank.rank == 0 else None
+    if step < spec.total_steps:
+        trainer = _trainer(spec, rank.folder, newest[1] if newest else None)
+        rank.beat(step, Activity.STARTING)
+        batches = Batches(trainer, data.window, spec.token_bytes, "cpu" if spec.cpu else "cuda")
+        Loop(
+            spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
+            micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
+            curve=curve, log_every=_log_every(spec),
+        ).run()  # fmt: skip
+    agreement.wait()
+    if curve:
+        curve.write(sync=True)
+    return Result(
+        int(ExitCode.DONE), "Completed", f"Trained {spec.total_steps} steps.", spec.total_steps,
+        _output(spec, data, saving.complete, curve),
+    )  # fmt: skip
+
+
+def _trainer(spec: PretrainSpec, scratch: Path, resume: Path | None) -> Any:
+    from trainingrun_workers.nanotron_engine import configuration
+    from trainingrun_workers.nanotron_engine.trainer import Trainer
+
+    file = configuration.write(spec, scratch, resume)
+    if not spec.cpu:
+        return Trainer(file)
+    from trainingrun_workers.cpu_stand_ins.devices import CpuForCuda
+
+    with CpuForCuda():
+        return Trainer(file)
+
+
+def _log_every(spec: PretrainSpec) -> int:
+    return max(int((spec.config.get("logging") or {}).get("iteration_step_info_interval") or 1), 1)
+
+
+def _marker(spec: PretrainSpec, data: Data, ranks: dict[str, int], step: int) -> dict[str, Any]:
+    from trainingrun_workers.nanotron_engine.identity import identity
+
+    tokens = step * spec.tokens_per_step
+    return {
+        "samples": tokens // spec.config["tokens"]["sequence_length"], "tokens": tokens,
+        "tokensBySource": data.tokens_by_source(step), "ranks": ranks, "engine": identity(), "cpuStandIns": spec.cpu,
+    }  # fmt: skip
+
+
+def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve | None) -> dict[str, Any]:
+    from trainingrun_workers.nanotron_engine.identity import identity
+
+    engine = identity()
+    return {
+        "steps": spec.total_steps,
+        "loss": curve.last_loss if curve else None,
+        "firstLoss": curve.first_loss if curve else None,
+        "checkpoints": list(steps),
+        "tokens": spec.total_steps * spec.tokens_per_step,
+        "tokensBySource": data.tokens_by_source(spec.total_steps),
+        "epochs": data.epochs(spec.total_steps),
+        "cpuStandIns": spec.cpu,
+        "nanotronVersion": engine["version"],
+        "nanotronWheelSha": engine["wheel"],
+        "nanotronSources": engine["sources"],
+    }
+
+
+if __name__ == "__main__":
+    run_rank(main)

@@ -1,0 +1,137 @@
+"""Saves checkpoints with all ranks of a gang and removes those that need not be kept."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from trainingrun_workers.contract import PretrainSpec
+from trainingrun_workers.errors import NO_ROOM, Retry, VolumeFull
+from trainingrun_workers.pretrain.agreement import Agreement
+from trainingrun_workers.pretrain.checkpoints import Checkpoints, sync
+from trainingrun_workers.pretrain.retention import Retention
+from trainingrun_workers.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
+SPARE = 1.05  # of a checkpoint's size: file systems need some room of their own
+
+
+class Writer(Protocol):
+    """What of a trainer is needed to save it."""
+
+    def write(self, folder: Path) -> None:
+        """Write this rank's part."""
+
+    def checkpoint_bytes(self) -> int:
+        """About how large the whole will be."""
+
+
+class Saving:
+    """The checkpoints of a stage as one gang writes them; every method but `complete` is for all ranks together."""
+
+    def __init__(self, spec: PretrainSpec, folder: Path, volume: Volume, agreement: Agreement, first: bool) -> None:
+        """`first` says whether this rank is the first of its node, which syncs what the node has written."""
+        self._checkpoints = Checkpoints(folder)
+        self._retention = Retention.of(spec)
+        self._converted = Checkpoints(volume.path(spec.converted)) if spec.converted else None
+        self._volume = volume
+        self._agreement = agreement
+        self._first = first
+        self._steps: tuple[int, ...] = ()
+
+    def newest(self) -> tuple[int, Path] | None:
+        """The newest complete checkpoint's step and folder, the same on all ranks; torn ones are set aside."""
+        newest = None
+        if self._agreement.rank == 0:
+            for name in self._checkpoints.set_torn_aside():
+                LOGGER.warning("A torn checkpoint was set aside as %s", name)
+            newest = self._checkpoints.newest()
+        self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
+        newest = self._agreement.from_rank_0(newest)
+        return None if newest is None else (newest, self._checkpoints.path(newest))
+
+    @property
+    def complete(self) -> tuple[int, ...]:
+        """The steps of all complete checkpoints, as of the last save."""
+        return self._steps
+
+    def save(self, step: int, writer: Writer, marker: dict[str, Any]) -> None:
+        """Save a step. VolumeFull where there is no room, Retry where it fails otherwise; the step before stays."""
+        started = time.monotonic()
+        self._check_room(step, writer.checkpoint_bytes())
+        folder = self._agreement.from_rank_0(self._checkpoints.begin(step) if self._agreement.rank == 0 else None)
+        failures = [one for one in self._agreement.of_all(self._attempt(folder, writer)) if one]
+        if not failures:
+            failures = [one for one in self._agreement.of_all(self._sync(folder)) if one]
+        if failures:
+            if self._agreement.rank == 0:
+                self._checkpoints.abandon(step)
+            raise self._failure(step, failures[0], writer.checkpoint_bytes())
+        if self._agreement.rank == 0:
+            self._checkpoints.finish(step, marker)
+            self.prune()
+            LOGGER.info("Saved step %d in %.1f s", step, time.monotonic() - started)
+        self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
+
+    def prune(self) -> None:
+        """Remove the checkpoints that need not be kept; for rank 0."""
+        converted = self._converted.complete() if self._converted else ()
+        for step in self._retention.removable(self._checkpoints.complete(), converted):
+            self._checkpoints.remove(step)
+
+    def _check_room(self, step: int, needed: int) -> None:
+        free = None
+        if self._agreement.rank == 0:
+            free = self._volume.free_bytes()
+            if free < SPARE * needed:
+                self.prune()  # what was converted since the last save
+                free = self._volume.free_bytes()
+        free = self._agreement.from_rank_0(free)
+        if free < SPARE * needed:
+            raise _full(step, free, needed, self._steps)
+
+    def _attempt(self, folder: Path, writer: Writer) -> str | None:
+        # RuntimeError is torch's for a failed write; safetensors' own error derives from Exception alone.
+        from safetensors import SafetensorError
+
+        try:
+            writer.write(folder)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            return _words(error)
+        return None
+
+    def _sync(self, folder: Path) -> str | None:
+        try:
+            if self._first:
+                sync(folder)
+        except OSError as error:
+            return _words(error)
+        return None
+
+    def _failure(self, step: int, words: str, needed: int) -> Retry:
+        free = self._volume.free_bytes()
+        if words.startswith("full") or free < needed:
+            return _full(step, free, needed, self._steps)
+        return Retry(
+            "SaveFailed",
+            f"Checkpoint {step} could not be written ({words}); training goes on from {_last(self._steps)}.",
+            max(self._steps, default=None),
+        )
+
+
+def _words(error: Any) -> str:
+    text = " ".join(str(error).split())[:300]
+    full = getattr(error, "errno", None) in NO_ROOM or "No space left" in text or "os error 28" in text
+    return f"full: {text}" if full else text or type(error).__name__
+
+
+def _full(step: int, free: int, needed: int, steps: tuple[int, ...]) -> VolumeFull:
+    return VolumeFull(
+        f"The volume has {free / 1e6:.1f} MB left and checkpoint {step} needs about {needed / 1e6:.1f} MB: make room "
+        f"on the claim or use a larger one; training goes on from {_last(steps)}.",
+        max(steps, default=None),
+    )
+
+
+def _last(steps: tuple[int, ...]) -> str:
+    return f"step {steps[-1]}" if steps else "the start"
