@@ -97,9 +97,10 @@ def test_a_cards_scores_are_the_evaluations(model: str, progression: dict[int, d
 def test_the_variant_says_which_model_it_was_made_from() -> None:
     metadata, text = card("quickstart-translate")
     assert "quickstart" in json.dumps(metadata) + text
-    assert "chat_template" in (OUT / "quickstart-translate" / "tokenizer_config.json").read_text() or (
-        OUT / "quickstart-translate" / "chat_template.jinja"
-    ).exists()
+    assert (
+        "chat_template" in (OUT / "quickstart-translate" / "tokenizer_config.json").read_text()
+        or (OUT / "quickstart-translate" / "chat_template.jinja").exists()
+    )
 
 
 def test_the_progression_is_a_table_and_a_picture() -> None:

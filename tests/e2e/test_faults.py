@@ -1,0 +1,117 @@
+"""Something dies on the real cluster, and the run ends in the state in which it would have ended."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from e2e import volume
+from e2e.installation import SYSTEM_NAMESPACE, get, kubectl, wait_until
+from e2e.trial import NAMESPACE, Trial
+
+Make = Callable[..., Trial]
+
+
+def curve(run: Trial, data: volume.Visit) -> list[dict[str, Any]]:
+    """The training curve, a line a step."""
+    folder = run.stage("pretrain")["folder"]
+    return [json.loads(line) for line in data.sh(f"cat {folder}/metrics.jsonl").splitlines()]
+
+
+def has_each_step_once(run: Trial, data: volume.Visit) -> bool:
+    """Whether the curve goes on where it stopped, with no step twice and none left out."""
+    steps = [line["step"] for line in curve(run, data)]
+    gaps = {after - before for before, after in zip(steps, steps[1:], strict=False)}
+    return len(gaps) == 1 and steps == sorted(set(steps))
+
+
+def test_a_killed_rank_restarts_the_whole_gang_from_the_newest_checkpoint(trial: Make, data: volume.Visit) -> None:
+    run = trial("killed", steps=240, seed=201).apply()
+    run.until("a checkpoint is there", lambda: (run.stage("pretrain").get("progress") or {}).get("checkpoint"), 180)
+    worker = next(pod for pod in run.pods("pretrain") if "worker" in pod["metadata"]["name"])
+    uids = {pod["metadata"]["uid"] for pod in run.pods("pretrain")}
+    kubectl(
+        "exec",
+        "-n",
+        NAMESPACE,
+        worker["metadata"]["name"],
+        "--",
+        "sh",
+        "-c",
+        "kill -9 $(pidof -s python3 python) || kill -9 1",
+    )
+    run.until("a second attempt", lambda: run.stage("pretrain").get("attempt", 0) >= 2, 90)
+    run.until("new pods", lambda: uids.isdisjoint(pod["metadata"]["uid"] for pod in run.pods("pretrain")), 90)
+    run.until_stage("pretrain", "Succeeded", 240)
+    assert has_each_step_once(run, data)
+    attempt = next(one for one in run.status()["attempts"] if one["stage"] == "pretrain")
+    assert attempt["cause"] != "Completed"
+    assert attempt["message"]
+
+
+def test_a_deleted_pod_is_a_preemption_that_saves_first(trial: Make, data: volume.Visit) -> None:
+    run = trial("preempted", steps=240, seed=202).apply()
+    run.until_step(20, 180)
+    kubectl("delete", "pod", "-n", NAMESPACE, run.pods("pretrain")[0]["metadata"]["name"], "--wait=false")
+    run.until("a second attempt", lambda: run.stage("pretrain").get("attempt", 0) >= 2, 120)
+    stage = run.stage("pretrain")
+    assert (stage.get("preemptions"), stage.get("restarts", 0)) == (1, 0)
+    run.until_stage("pretrain", "Succeeded", 240)
+    assert has_each_step_once(run, data)
+
+
+def test_suspending_saves_and_frees_the_pods_and_resuming_goes_on(trial: Make, data: volume.Visit) -> None:
+    run = trial("suspended", steps=240, seed=203).apply()
+    run.until_step(20, 180)
+    run.patch({"suspend": True})
+    run.until_phase("Suspended", 60)
+    run.until("its pods are gone", lambda: not run.pods("pretrain"), 60)
+    saved = int(data.sh(f"ls {run.stage('pretrain')['folder']}/checkpoints | grep ^step- | sort | tail -1").strip()[5:])
+    assert saved >= 20
+    run.patch({"suspend": False})
+    run.until_stage("pretrain", "Succeeded", 240)
+    assert has_each_step_once(run, data)
+
+
+def operator_pod() -> dict[str, Any]:
+    selector = "app.kubernetes.io/name=trainingrun"
+    pods = [
+        pod
+        for pod in get("pods", "-n", SYSTEM_NAMESPACE, "-l", selector)["items"]
+        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
+    ]
+    return dict(pods[0]) if pods else {}
+
+
+def kill_the_operator() -> None:
+    """Delete its pod without grace, and wait until another is at work."""
+    old = operator_pod()["metadata"]
+    kubectl("delete", "pod", "-n", SYSTEM_NAMESPACE, old["name"], "--grace-period=0", "--force")
+
+    def another_is_ready() -> bool:
+        pod = operator_pod()
+        conditions = pod.get("status", {}).get("conditions", [])
+        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        return ready and pod["metadata"]["uid"] != old["uid"]
+
+    wait_until("another operator is ready", another_is_ready, 90)
+
+
+def test_an_operator_killed_in_every_stage_ends_the_run_as_if_nothing_had_been(trial: Make, data: volume.Visit) -> None:
+    run = trial("orphaned", steps=120, seed=204).apply()
+    for stage in ("tokenize", "pretrain", "convert", "evaluate", "release"):
+        run.until(f"{stage} has started", lambda stage=stage: run.stage(stage).get("attempt", 0) >= 1, 180)
+        kill_the_operator()
+    run.until_phase("Succeeded", 240)
+    assert {stage["attempt"] for stage in run.status()["stages"] if stage["kind"] in ("tokenize", "pretrain")} == {1}
+    assert has_each_step_once(run, data)
+
+
+def test_deleting_a_run_takes_its_objects_and_leaves_its_files(trial: Make, data: volume.Visit) -> None:
+    run = trial("deleted", steps=240, seed=205).apply()
+    run.until_step(1, 180)
+    folder = run.stage("pretrain")["folder"]
+    run.delete()
+    for kind in ("jobs", "pytorchjobs", "configmaps"):
+        selector = "trainingrun.dev/run=deleted"
+        wait_until(f"no {kind}", lambda kind=kind: not get(kind, "-n", NAMESPACE, "-l", selector)["items"], 60)
+    assert data.sh(f"ls {folder}").strip()
