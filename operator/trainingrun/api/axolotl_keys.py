@@ -32,9 +32,10 @@ def _starting(*prefixes: str) -> tuple[str, ...]:
 
 # Keys that the run owns; {key}, {value} and {base} stand for the key, its value and the model that is started from.
 OWNED: Final[Mapping[str, str]] = {
-    **_group("{key} {value} is not loaded: the stage starts from {base}.", "base_model"),
+    **_group("{key} {value} is not loaded: the stage starts from the run's model {base}.", "base_model"),
     **_group(
-        "{key} is not used: the stage takes it from {base}.", "base_model_config", "tokenizer_config", "model_revision"
+        "{key} is not used: the stage takes it from the run's model {base}.",
+        "base_model_config", "tokenizer_config", "model_revision",
     ),
     **_group("{key} {value} is not used: the model goes to the stage's own folder on the volume.", "output_dir"),
     **_group(

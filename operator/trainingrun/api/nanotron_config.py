@@ -37,7 +37,6 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "logging.log_level": "info",
     "logging.log_level_replica": "info",
     "logging.iteration_step_info_interval": 1,
-    "checkpoints.save_initial_state": False,
     "tokens.batch_accumulation_per_replica": 1,
     "optimizer.clip_grad": None,
     _SCHEDULE + "lr_warmup_steps": 0,
@@ -68,7 +67,9 @@ _FIXED: Final[dict[str, Any]] = {
     "checkpoints.checkpoints_path": "checkpoints",
     "checkpoints.checkpoints_path_is_shared_file_system": True,
     "checkpoints.resume_checkpoint_path": None,
+    "checkpoints.save_initial_state": False,
     "data.dataset": None,
+    "data.num_loading_workers": 0,
     "parallelism.expert_parallel_size": 1,
     _CONFIG + "is_llama_config": True,
 }
@@ -189,8 +190,6 @@ def _result(
     values: dict[str, Any], stages: Stages, notes: tuple[Note, ...], context: PretrainContext
 ) -> NanotronTranslation:
     data = {"data.seed": values["general.seed"]}
-    if stages.loading_workers is not None:
-        data["data.num_loading_workers"] = stages.loading_workers
     names = {"general.run": context.run_name, "tokenizer.tokenizer_name_or_path": context.tokenizer}
     config = nest({**data, **values, **_FIXED, **names})
     if errors(notes):

@@ -20,19 +20,17 @@ class Stages:
 
     stages: tuple[DataStageRequest, ...]
     notes: tuple[Note, ...]
-    loading_workers: int | None
 
 
 def read_stages(raw: Any, context: PretrainContext, seed: int, total_steps: int | None) -> Stages:
     """The stages of `data_stages`; one of all sources where `raw` is None. `seed` serves stages without their own."""
     if raw is None:
-        return Stages((DataStageRequest(FIRST_STAGE, 1, seed, context.sources),), (), None)
+        return Stages((DataStageRequest(FIRST_STAGE, 1, seed, context.sources),), ())
     if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
         message = f"data_stages is {shown(raw)}, but takes a list of stages, each with name, start_training_step, data."
-        return Stages((), (error("data_stages", message),), None)
+        return Stages((), (error("data_stages", message),))
     notes: list[Note] = []
     stages: list[DataStageRequest] = []
-    workers: list[int] = []
     for index, item in enumerate(raw):
         prefix = f"data_stages[{index}]."
         reading = STAGE_TABLE.read(item, prefix)
@@ -43,11 +41,10 @@ def read_stages(raw: Any, context: PretrainContext, seed: int, total_steps: int 
             values = reading.values
             stage_seed = values.get("data.seed", seed)
             stages.append(DataStageRequest(values["name"], values["start_training_step"], stage_seed, sources))
-            workers.append(values.get("data.num_loading_workers", 1))
     stages.sort(key=lambda stage: stage.start_step)
     if len(stages) == len(raw):
         notes.extend(_order(stages, total_steps))
-    return Stages(tuple(stages), tuple(notes), workers[0] if workers else None)
+    return Stages(tuple(stages), tuple(notes))
 
 
 def _order(stages: Sequence[DataStageRequest], total_steps: int | None) -> Iterator[Note]:

@@ -19,6 +19,7 @@ _BATCH: Final = (
     "is no key of nanotron: its global batch is micro_batch_size · batch_accumulation_per_replica · dp sequences, so "
     "set these three."
 )
+_MAPPED: Final = "data.num_loading_workers {value} runs as 0: token files are mapped into memory, so none are needed."
 _OTHER_RUN: Final = (
     "checkpoints.resume_checkpoint_path {value} is not read: a run goes on from its own newest complete checkpoint "
     "and starts at step 1 where it has none."
@@ -64,7 +65,10 @@ CHECKPOINT_KEYS: Final = (
         quiet=(True,),
     ),
     Key("checkpoints.resume_checkpoint_path", TEXT, "ignored", _OTHER_RUN, severity="warning"),
-    Key("checkpoints.save_initial_state", FLAG),
+    Key(
+        "checkpoints.save_initial_state", FLAG, "ignored",
+        "checkpoints.save_initial_state {value} is not used: the untrained model is not saved.", quiet=(False,),
+    ),
     Key(
         "checkpoints.save_final_state", FLAG, "ignored",
         "checkpoints.save_final_state {value} runs as true: the last step is always saved.", quiet=(True,),
@@ -166,7 +170,7 @@ INPUT_KEYS: Final = (
         sentence="data.dataset is not read: the run trains on spec.data, mixed by its weights.",
     ),
     Key("data.seed", whole(0)),
-    Key("data.num_loading_workers", whole(0)),
+    Key("data.num_loading_workers", whole(0), "ignored", _MAPPED, quiet=(0,)),
     Key(
         "tokenizer.tokenizer_name_or_path", TEXT, "ignored",
         "tokenizer.tokenizer_name_or_path {value} is not loaded: data and model use spec.tokenizer.",
@@ -196,7 +200,7 @@ STAGE_TABLE: Final = KeyTable(
     Key("name", TEXT, example="stable phase"),
     Key("start_training_step", whole(1), example=1),
     Key("data.seed", whole(0)),
-    Key("data.num_loading_workers", whole(0)),
+    Key("data.num_loading_workers", whole(0), "ignored", _MAPPED, quiet=(0,)),
     Key("data.dataset.dataset_folder", TEXTS),
     Key("data.dataset.dataset_weights", WEIGHTS),
     Key(
