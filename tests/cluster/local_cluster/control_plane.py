@@ -191,8 +191,9 @@ nftables: {{minSyncPeriod: 100ms}}
 
 
 def _write_corefile() -> None:
+    # Names of the world outside do not exist, and pods are told so at once: what the tests run must need none.
     (state() / "Corefile").write_text(
-        f""".:53 {{
+        f"""cluster.local:53 in-addr.arpa:53 {{
   bind {FIRST.address}
   errors
   kubernetes cluster.local in-addr.arpa {{
@@ -201,6 +202,13 @@ def _write_corefile() -> None:
     ttl 1
   }}
   cache 1
+}}
+.:53 {{
+  bind {FIRST.address}
+  errors
+  template ANY ANY . {{
+    rcode NXDOMAIN
+  }}
 }}
 """
     )
