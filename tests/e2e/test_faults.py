@@ -10,6 +10,9 @@ from e2e.trial import NAMESPACE, Trial
 
 Make = Callable[..., Trial]
 
+# The brackets keep the shell from finding its own command line.
+KILL_RANKS = 'for p in /proc/[0-9]*; do grep -q "pretrain[.]rank" $p/cmdline && kill -9 ${p#/proc/}; done; true'
+
 
 def curve(run: Trial, data: volume.Visit) -> list[dict[str, Any]]:
     """The training curve, a line a step."""
@@ -112,6 +115,6 @@ def test_deleting_a_run_takes_its_objects_and_leaves_its_files(trial: Make, data
     folder = run.stage("pretrain")["folder"]
     run.delete()
     for kind in ("jobs", "pytorchjobs", "configmaps"):
-        selector = "trainingrun.dev/run=deleted"
-        wait_until(f"no {kind}", lambda kind=kind: not get(kind, "-n", NAMESPACE, "-l", selector)["items"], 60)
+        command = (kind, "-n", NAMESPACE, "-l", "trainingrun.dev/run=deleted")
+        wait_until(f"no {kind}", lambda command=command: not get(*command)["items"], 60)
     assert data.sh(f"ls {folder}").strip()
