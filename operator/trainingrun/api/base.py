@@ -1,9 +1,9 @@
 """What all models of the resource have in common: camelCase on the wire, no unknown field, shared value types."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$"
@@ -25,8 +25,17 @@ class Model(BaseModel):
     )
 
 
+def _whole_number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=63)]
-Quantity = Annotated[str, Field(pattern=QUANTITY_PATTERN, max_length=32)]
+# A whole number may be written without quotes, as in a pod.
+Quantity = Annotated[
+    str,
+    Field(pattern=QUANTITY_PATTERN, max_length=32, json_schema_extra={"x-kubernetes-int-or-string": True}),
+    BeforeValidator(_whole_number_as_text),
+]
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)]
 
 

@@ -1,6 +1,6 @@
 """Where a run's bytes lie and what it reads: storage, tokenizer, data sources, the tokenize stage."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -60,6 +60,21 @@ class Resources(Model):
     """What the container may use at most."""
 
 
+class Toleration(Model):
+    """A taint that the pods tolerate, as in a pod."""
+
+    key: Annotated[str, Field(max_length=317)] | None = None
+    """Key of the taint; every taint where it is left out, which needs operator Exists."""
+    operator: Literal["Exists", "Equal"] | None = None
+    """Whether the taint's value matters; Equal where it is left out."""
+    value: Annotated[str, Field(max_length=63)] | None = None
+    """Value of the taint, for operator Equal."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; every effect where it is left out."""
+    toleration_seconds: int | None = None
+    """Seconds for which a NoExecute taint is tolerated; always where it is left out."""
+
+
 class Placement(Model):
     """Where and with what a stage's pods run."""
 
@@ -67,7 +82,7 @@ class Placement(Model):
     """Requests and limits of the container; GPUs are added by gpusPerNode."""
     node_selector: dict[str, str] = {}
     """Labels that a node must have."""
-    tolerations: Annotated[list[dict[str, str | int]], Field(max_length=16)] = []
+    tolerations: Annotated[list[Toleration], Field(max_length=16)] = []
     """Taints that the pods tolerate, as in a pod."""
     priority_class_name: Name | None = None
     """PriorityClass of the pods."""

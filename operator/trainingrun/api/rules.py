@@ -1,23 +1,58 @@
 """RULES: what the schema alone can't say, each once as CEL for the API server and as Python for everybody else."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from trainingrun.api.names import MAX_RUN_NAME
 from trainingrun.api.notes import Note
-from trainingrun.api.training_run import TrainingRun
+from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
+
+HOST_NAME: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # of a Service, which every pod of a PyTorchJob has
+ADDRESSES: Final = ("hf://", "s3://")
 
 
 @dataclass(frozen=True)
 class Rule:
     """One rule: it holds, or its message names the mend."""
 
-    path: str  # where in the object it stands, for example spec.storage; "" for the whole object
-    cel: str  # over `self` at that place
+    path: str  # where in the object it stands, for example spec.storage or spec.data[]; "" for the whole object
+    cel: str | None  # over `self` at that place; None where the place's list type makes the API server hold it
     message: str
     holds: Callable[[TrainingRun], bool]
 
+
+def _unique(names: Iterable[str]) -> bool:
+    found = list(names)
+    return len(found) == len(set(found))
+
+
+def _inside(path: str) -> bool:
+    return ".." not in path.split("/")
+
+
+def _addressed(path: str) -> bool:
+    return "://" not in path or path.startswith(ADDRESSES)
+
+
+def _in_volume(path: str | None) -> bool:
+    return path is None or (_inside(path) and "://" not in path)
+
+
+def _evaluates_saved_steps(spec: TrainingRunSpec) -> bool:
+    chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
+    saved = spec.pretrain.checkpoints.every
+    return chosen is None or saved is None or chosen.every % saved == 0
+
+
+def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
+    checkpoints = spec.pretrain.checkpoints
+    return checkpoints.keep_every is None or checkpoints.every is None or checkpoints.keep_every % checkpoints.every == 0
+
+
+_IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
+_IN_VOLUME: Final = "{0} is a folder on the run's volume: write it without a scheme and without '..'."
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -27,10 +62,79 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda run: len(run.metadata.name) <= MAX_RUN_NAME,
     ),
     Rule(
+        "",
+        f"self.metadata.name.matches('{HOST_NAME}')",
+        "The name becomes part of host names: begin it with a letter, and use only lower-case letters, digits and '-'.",
+        lambda run: re.fullmatch(HOST_NAME, run.metadata.name) is not None,
+    ),
+    Rule(
         "spec.storage",
         "has(self.claimName) != has(self.claim)",
         "Give either claimName, an existing claim, or claim, one to make.",
         lambda run: (run.spec.storage.claim_name is None) != (run.spec.storage.claim is None),
+    ),
+    Rule(
+        "spec.tokenizer",
+        _IN_VOLUME_CEL.format("self.path"),
+        _IN_VOLUME.format("path"),
+        lambda run: _in_volume(run.spec.tokenizer.path),
+    ),
+    Rule(
+        "spec.data",
+        None,
+        "Two sources have the same name: give each its own.",
+        lambda run: _unique(source.name for source in run.spec.data),
+    ),
+    Rule(
+        "spec.data[]",
+        "!self.path.contains('://') || " + " || ".join(f"self.path.startsWith('{one}')" for one in ADDRESSES),
+        "path has a scheme that no reader knows: write a folder on the volume, or an hf:// or s3:// address.",
+        lambda run: all(_addressed(source.path) for source in run.spec.data),
+    ),
+    Rule(
+        "spec.data[]",
+        "!self.path.split('/').exists(part, part == '..')",
+        "path leaves the volume: write it without '..'.",
+        lambda run: all(_inside(source.path) for source in run.spec.data),
+    ),
+    Rule(
+        "spec",
+        "!has(self.evaluate) || !has(self.evaluate.checkpoints) || !has(self.pretrain.checkpoints) || "
+        "!has(self.pretrain.checkpoints.every) || "
+        "self.evaluate.checkpoints.every % self.pretrain.checkpoints.every == 0",
+        "evaluate.checkpoints.every asks for checkpoints that are never written: make it a multiple of "
+        "pretrain.checkpoints.every.",
+        lambda run: _evaluates_saved_steps(run.spec),
+    ),
+    Rule(
+        "spec.pretrain.checkpoints",
+        "!has(self.keepEvery) || !has(self.every) || self.keepEvery % self.every == 0",
+        "keepEvery asks for checkpoints that are never written: make it a multiple of every.",
+        lambda run: _keeps_saved_steps(run.spec),
+    ),
+    Rule(
+        "spec.evaluate",
+        f"!has(self.taskFolder) || ({_IN_VOLUME_CEL.format('self.taskFolder')})",
+        _IN_VOLUME.format("taskFolder"),
+        lambda run: run.spec.evaluate is None or _in_volume(run.spec.evaluate.task_folder),
+    ),
+    Rule(
+        "spec.evaluate.tasks",
+        None,
+        "Two tasks have the same name: give each its own.",
+        lambda run: run.spec.evaluate is None or _unique(task.name for task in run.spec.evaluate.tasks),
+    ),
+    Rule(
+        "spec.variants",
+        None,
+        "Two variants have the same name: give each its own.",
+        lambda run: _unique(variant.name for variant in run.spec.variants),
+    ),
+    Rule(
+        "spec.variants[].stages[]",
+        "has(self.sft)",
+        "A stage of a variant has exactly one kind: give it sft.",
+        lambda run: all(stage.sft is not None for variant in run.spec.variants for stage in variant.stages),
     ),
 )
 

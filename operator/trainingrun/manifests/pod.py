@@ -73,7 +73,7 @@ def pod_template(plan: PodPlan, defaults: PodDefaults) -> Manifest:
     optional = {
         "imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets],
         "nodeSelector": plan.placement.node_selector,
-        "tolerations": plan.placement.tolerations,
+        "tolerations": [one.model_dump(by_alias=True, exclude_none=True) for one in plan.placement.tolerations],
         "priorityClassName": plan.placement.priority_class_name,
         "runtimeClassName": defaults.runtime_class_name,
     }
