@@ -5,7 +5,8 @@ from typing import Any, Final
 from trainingrun.api import names
 from trainingrun.api.rules import RULES
 from trainingrun.api.schema import Schema, at, structural
-from trainingrun.api.training_run import TrainingRunSpec, TrainingRunStatus
+from trainingrun.api.status import TrainingRunStatus
+from trainingrun.api.training_run import TrainingRunSpec
 
 # Lists whose items are told apart by keys: the API server refuses two of the same, and merges item by item.
 LIST_KEYS: Final[dict[str, list[str]]] = {

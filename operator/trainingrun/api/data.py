@@ -22,7 +22,7 @@ class Storage(Model):
     """The volume that holds raw data, tokens, checkpoints and models: an existing claim, or one to make."""
 
     claim_name: Name | None = None
-    """Name of an existing PersistentVolumeClaim in the run's namespace; ReadWriteMany where a stage has several pods."""
+    """An existing PersistentVolumeClaim in the run's namespace; ReadWriteMany where a stage has several pods."""
     claim: ClaimTemplate | None = None
     """A claim to make, named like the run, ReadWriteMany."""
 

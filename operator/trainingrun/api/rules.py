@@ -48,7 +48,9 @@ def _evaluates_saved_steps(spec: TrainingRunSpec) -> bool:
 
 def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
     checkpoints = spec.pretrain.checkpoints
-    return checkpoints.keep_every is None or checkpoints.every is None or checkpoints.keep_every % checkpoints.every == 0
+    return (
+        checkpoints.keep_every is None or checkpoints.every is None or checkpoints.keep_every % checkpoints.every == 0
+    )
 
 
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
