@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from datatrove.io import get_datafolder
 
 from trainingrun_workers.contract import TokenSource
-from trainingrun_workers.errors import BadData
+from trainingrun_workers.errors import BadConfig, BadData
 from trainingrun_workers.tokenization.plan import InputFile
 from trainingrun_workers.volume import Volume
 
@@ -37,7 +37,7 @@ def inspect_source(source: TokenSource, volume: Volume) -> Source:
     place, pattern = (source.path, source.glob) if "://" in source.path else _on_volume(source, volume)
     if "://" in place and PurePosixPath(place).suffix == ".parquet":
         place, _, pattern = place.rpartition("/")
-    folder = get_datafolder(place)
+    folder = _opened(place)
     paths = readable(source.path, lambda: list(folder.list_files(recursive=True, glob_pattern=pattern)))
     if not paths:
         raise BadData(
@@ -86,6 +86,17 @@ def _on_volume(source: TokenSource, volume: Volume) -> tuple[str, str]:
             f"The source {source.name!r} has no {source.path!r} on the volume: put its data there or mend its path.",
         )
     return (str(path.parent), path.name) if path.is_file() else (str(path), source.glob)
+
+
+def _opened(place: str) -> Any:
+    try:
+        return get_datafolder(place)
+    except (ImportError, ValueError) as error:  # fsspec: no library for this kind of address, or no such kind
+        raise BadConfig(
+            "AddressUnsupported",
+            f"This image can't read {place!r} ({error}): copy the data onto the volume, or use an image with what it "
+            "takes.",
+        ) from error
 
 
 def _inspect_file(source: TokenSource, folder: Any, path: str) -> InputFile:

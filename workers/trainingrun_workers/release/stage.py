@@ -1,0 +1,125 @@
+"""Runs a release stage: makes `<folder>/model` in one move, and the marker with its path, size and checksum.
+
+`model` holds the weights, configuration and tokenizer that transformers loads, README.md, LICENSE, evaluation.json,
+provenance.json, progression.{md,json,png} where the evaluation drew them, and checksums.sha256.
+"""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.contract import ExitCode, ReleaseSpec, Result, StageInput
+from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.offline import go_offline
+from trainingrun_workers.release.assembly import copy_model, publish, write_checksums
+from trainingrun_workers.release.card import PLOT, CardFacts, card_text
+from trainingrun_workers.release.licences import find_licence, licence_text
+from trainingrun_workers.release.scores import Scores, evaluation_results, read_scores
+from trainingrun_workers.reporting import Reporter
+from trainingrun_workers.volume import Volume, make_folder, mark_complete, read_marker
+
+LOGGER: Final = logging.getLogger(__name__)
+MODEL: Final = "model"
+NEW_TOKENS: Final = 40
+PROGRESSION: Final = ("progression.md", "progression.json", PLOT)
+TEMPORARY: Final = ".tmp."
+
+
+def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
+    """Make the released folder, try it, and yield {"name", "path", "parameters", "sha256", "licence"}."""
+    go_offline()
+    spec: ReleaseSpec = stage_input.spec  # type: ignore[assignment]
+    folder = make_folder(volume.path(stage_input.folder))
+    output = read_marker(folder)
+    if output is None:
+        for left in folder.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        made = make_folder(folder / f"{TEMPORARY}{stage_input.run.uid}.{stage_input.attempt}.{os.getpid()}")
+        try:
+            output = _make(stage_input, volume, reporter, made)
+            publish(made, folder / MODEL)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+        mark_complete(folder, output)
+    return Result(int(ExitCode.DONE), "Completed", f"The model {spec.name} is in {output['path']}.", output=output)
+
+
+def _make(stage_input: StageInput, volume: Volume, reporter: Reporter, made: Path) -> dict[str, Any]:
+    from trainingrun_workers.release.trial import continue_texts, load_release, versions
+
+    spec: ReleaseSpec = stage_input.spec  # type: ignore[assignment]
+    total = 3 + len(spec.prompts)
+    licence = find_licence(spec.licence)
+    scores = _copy_scores(spec, volume, made)
+    reporter.update(unit="steps", total=total, step=0, activity="copying")
+    dtype = copy_model(volume.path(spec.model), made, spec.chat)
+    reporter.update(step=1, activity="loading")
+    loaded = load_release(made, spec.cpu)
+    reporter.update(step=2, activity="writing trial texts")
+    trials = continue_texts(
+        loaded, spec.prompts, spec.chat, NEW_TOKENS, lambda number: reporter.update(step=2 + number)
+    )
+    progression = made / PROGRESSION[0]
+    provenance = measured_provenance(spec.provenance, volume)
+    config = loaded.model.config
+    facts = CardFacts(
+        spec=spec, licence=licence, model_type=config.model_type, parameters=loaded.parameters, dtype=dtype,
+        context=config.max_position_embeddings, vocabulary=config.vocab_size, new_tokens=NEW_TOKENS, scores=scores,
+        progression=progression.read_text() if progression.is_file() else None, plot=(made / PLOT).is_file(),
+        trials=trials, provenance=provenance, versions=versions(),
+    )  # fmt: skip
+    (made / "README.md").write_text(card_text(facts))
+    check_card(made / "README.md", scores)
+    (made / "LICENSE").write_text(licence_text(licence, spec.name))
+    (made / "provenance.json").write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n")
+    checksum = write_checksums(made)
+    reporter.update(step=total, activity="publishing")
+    return {
+        "name": spec.name, "path": f"{stage_input.folder}/{MODEL}", "parameters": loaded.parameters,
+        "sha256": checksum, "licence": spec.licence,
+    }  # fmt: skip
+
+
+def _copy_scores(spec: ReleaseSpec, volume: Volume, made: Path) -> Scores | None:
+    if spec.evaluation is None or spec.evaluated_as is None:
+        return None
+    folder = volume.path(spec.evaluation)
+    scores, document = read_scores(folder, spec.evaluated_as)
+    (made / "evaluation.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    for name in PROGRESSION:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, made / name)
+    return scores
+
+
+def check_card(file: Path, scores: Scores | None) -> None:
+    """BadConfig unless the hub's own library reads the same scores out of the card's model-index."""
+    from huggingface_hub import ModelCard
+
+    found = ModelCard.load(file).data.eval_results or []
+    expected = evaluation_results(scores) if scores else []
+    if sorted(map(repr, found)) != sorted(map(repr, expected)):
+        raise BadConfig(
+            "CardInvalid",
+            f"The card's model-index gives {len(found)} scores other than the {len(expected)} of the evaluation: "
+            "report this as a bug, with evaluation.json.",
+        )
+
+
+def measured_provenance(provenance: dict[str, Any], volume: Volume) -> dict[str, Any]:
+    """The provenance with `measured` beside each `folder` in it: what the stage that made it left as its output."""
+    return {key: _measured(value, volume) for key, value in provenance.items()}
+
+
+def _measured(value: Any, volume: Volume) -> Any:
+    if isinstance(value, list | tuple):
+        return [_measured(one, volume) for one in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: _measured(one, volume) for key, one in value.items()}
+    folder = value.get("folder")
+    marker = read_marker(volume.path(folder)) if isinstance(folder, str) else None
+    return made if marker is None else {**made, "measured": marker}
