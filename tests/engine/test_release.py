@@ -1,0 +1,262 @@
+"""The release stage with the real transformers: what a user of the folder gets."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainingrun_workers.contract import ReleaseSpec, Result, RunReference, StageInput
+
+ROOT = Path(__file__).parents[2]
+TOKENIZER = ROOT / "examples/quickstart/data/tokenizer"
+TEMPLATE = (
+    "{%- for message in messages -%}"
+    '{{- "<|im_start|>" + message.role + "\\n" + message.content + "<|im_end|>" + "\\n" -}}'
+    "{%- endfor -%}"
+    '{%- if add_generation_prompt -%}{{- "<|im_start|>assistant\\n" -}}{%- endif -%}'
+)
+MAKE_MODEL = """
+import sys, torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+torch.manual_seed(0)
+config = LlamaConfig(vocab_size=4096, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                     num_key_value_heads=2, max_position_embeddings=256, tie_word_embeddings=True, use_cache=False,
+                     bos_token_id=0, eos_token_id=1)
+LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(sys.argv[1])
+"""
+SCORES = {
+    "model": "step-00000900", "step": 900, "harness": "0.4.13", "seed": 1234,
+    "tasks": {
+        "continuation_en": {"acc": 0.41, "acc_stderr": 0.02, "acc_norm": 0.43, "acc_norm_stderr": 0.021},
+        "held_out_en": {"bits_per_byte": 2.345678901234567},
+    },
+    "versions": {"continuation_en": 1, "held_out_en": 1},
+    "fewshot": {"continuation_en": 0, "held_out_en": 0},
+    "samples": {"continuation_en": 400, "held_out_en": 100},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def python(engine_python: Callable[[str], Path]) -> str:
+    return str(engine_python("torch"))
+
+
+@pytest.fixture(scope="module")
+def model(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "model"
+    subprocess.run([python, "-c", MAKE_MODEL, folder], check=True, stdout=subprocess.DEVNULL)
+    shutil.copytree(TOKENIZER, folder, dirs_exist_ok=True)
+    (folder / "optimizer.pt").write_bytes(b"not for users")
+    (folder / "model.safetensors").chmod(0o600)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "/volume/artifacts/sft/x"}))
+    return folder
+
+
+def fill_volume(volume: Path, model: Path) -> Path:
+    shutil.copytree(model, volume / "artifacts/convert/x/step-00000900")
+    evaluation = volume / "artifacts/evaluate/x"
+    evaluation.mkdir(parents=True)
+    (evaluation / "step-00000900.json").write_text(json.dumps(SCORES))
+    (evaluation / "progression.md").write_text("# Progression\n\n| step | acc |\n| ---: | ---: |\n| 900 | 0.41 |\n")
+    (evaluation / "progression.json").write_text("{}")
+    (evaluation / "progression.png").write_bytes(b"\x89PNG")
+    tokens = volume / "artifacts/tokens/en"
+    tokens.mkdir(parents=True)
+    (tokens / "COMPLETE.json").write_text(json.dumps({"tokens": 291548, "documents": 449, "tokenizerSha256": "84df"}))
+    return volume
+
+
+@pytest.fixture
+def volume(tmp_path: Path, model: Path) -> Path:
+    return fill_volume(tmp_path, model)
+
+
+def spec(**changes: Any) -> ReleaseSpec:
+    values = {
+        "model": "artifacts/convert/x/step-00000900", "evaluation": "artifacts/evaluate/x",
+        "evaluated_as": "step-00000900", "name": "quickstart", "base_name": None, "licence": "apache-2.0",
+        "languages": ("en", "it"), "chat": False, "prompts": ("To install a package,", "def read_file(path):"),
+        "provenance": {
+            "images": {"pretrain": "trainingrun/nanotron:1"},
+            "data": [{"name": "handbook-en", "path": "raw/en", "weight": 0.4, "folder": "artifacts/tokens/en"}],
+            "pretrain": {"seed": 8, "steps": 900},
+        },
+        "cpu": True,
+    }  # fmt: skip
+    return ReleaseSpec(**(values | changes))
+
+
+def release(python: str, volume: Path, described: ReleaseSpec) -> Result:
+    stage_input = StageInput(
+        RunReference("default", "run", "uid-1"), "release", "release", 0, "artifacts/release/x", "runs/run", None, 1.0,
+        5.0, described,
+    )  # fmt: skip
+    (volume / "input.json").write_text(stage_input.to_json())
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(volume), "PYTHONPATH": str(ROOT / "workers"),
+        "TRAININGRUN_VOLUME": str(volume), "TRAININGRUN_INPUT": str(volume / "input.json"),
+        "TRAININGRUN_TERMINATION_LOG": str(volume / "last"),
+    }  # fmt: skip
+    done = subprocess.run(
+        [python, "-m", "trainingrun_workers", "release"], env=environment, cwd=volume, check=False, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    result = Result.from_text((volume / "last").read_text())
+    assert result is not None, done.stdout
+    assert result.exit_code == done.returncode, done.stdout
+    return result
+
+
+@pytest.fixture(scope="module")
+def released(python: str, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    volume = fill_volume(tmp_path_factory.mktemp("released"), model)
+    result = release(python, volume, spec())
+    assert (result.exit_code, result.reason) == (0, "Completed"), result.message
+    assert result.output["path"] == "artifacts/release/x/model"
+    return volume / "artifacts/release/x/model"
+
+
+def usage(card: str) -> str:
+    found = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def run_usage(python: str, folder: Path) -> str:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "HF_HUB_OFFLINE": "1"}
+    code = usage((folder / "README.md").read_text())
+    return subprocess.run(
+        [python, "-c", code], cwd=folder, env=environment, check=True, text=True, capture_output=True
+    ).stdout
+
+
+def test_the_usage_code_of_the_card_runs(python: str, released: Path) -> None:
+    assert run_usage(python, released).strip()
+
+
+def test_the_folder_holds_what_its_users_need_and_nothing_of_its_making(released: Path) -> None:
+    names = {one.name for one in released.iterdir()}
+    assert names == {
+        "README.md", "LICENSE", "checksums.sha256", "evaluation.json", "provenance.json", "config.json",
+        "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "special_tokens_map.json", "progression.md", "progression.json", "progression.png",
+    }  # fmt: skip
+    assert {stat.S_IMODE(one.stat().st_mode) for one in released.iterdir()} == {0o644}
+    config = json.loads((released / "config.json").read_text())
+    assert (config["use_cache"], config["dtype"]) == (True, "bfloat16")
+    for file in ("README.md", "config.json", "tokenizer_config.json", "provenance.json"):
+        assert "/volume" not in (released / file).read_text()
+    assert "Apache License" in (released / "LICENSE").read_text()
+
+
+def test_the_weights_are_those_of_the_model(released: Path, model: Path) -> None:
+    assert (released / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+
+
+def test_the_checksums_hold(released: Path) -> None:
+    subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=released, check=True)
+    listed = {line.split()[1] for line in (released / "checksums.sha256").read_text().splitlines()}
+    assert listed == {one.name for one in released.iterdir()} - {"checksums.sha256"}
+
+
+def test_the_card_tells_scores_trials_data_and_that_no_gpu_was_used(released: Path) -> None:
+    card = (released / "README.md").read_text()
+    for part in (
+        "license: apache-2.0", "**Trained on CPU.**", "| continuation_en | 0 | 400 | acc | 0.4100 | 0.0200 |",
+        "| 900 | 0.41 |", "![Scores by training step](progression.png)", "**def read\\_file(path):**",
+        "| handbook-en (`raw/en`) | 0.4 | 449 | 291,548 |", "trainingrun/nanotron:1",
+    ):  # fmt: skip
+        assert part in card
+    provenance = json.loads((released / "provenance.json").read_text())
+    assert provenance["data"][0]["measured"]["tokenizerSha256"] == "84df"
+
+
+def test_the_marker_counts_the_parameters(released: Path) -> None:
+    marker = json.loads((released.parent / "COMPLETE.json").read_text())
+    embedding = 4096 * 32
+    layer = 32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 64 + 2 * 32
+    assert marker["parameters"] == embedding + 2 * layer + 32
+    assert not list(released.parent.glob(".tmp*"))
+
+
+def test_a_chat_model_answers_through_its_template_and_ends_a_turn_where_the_template_does(
+    python: str, volume: Path
+) -> None:
+    folder = volume / "artifacts/convert/x/step-00000900"
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": "<|im_end|>"}))
+    result = release(python, volume, spec(chat=True, name="quickstart-translate", base_name="quickstart"))
+    assert result.exit_code == 0, result.message
+    model = volume / "artifacts/release/x/model"
+    card = (model / "README.md").read_text()
+    assert "base_model: quickstart" in card
+    assert "- conversational" in card
+    generation = json.loads((model / "generation_config.json").read_text())
+    ids = json.loads((model / "tokenizer.json").read_text())["added_tokens"]
+    assert generation["eos_token_id"] == next(one["id"] for one in ids if one["content"] == "<|im_end|>")
+    assert (model / "chat_template.jinja").read_text() == TEMPLATE
+    run_usage(python, model)
+
+
+def test_a_model_without_evaluation_is_released_and_says_so(python: str, volume: Path) -> None:
+    assert release(python, volume, spec(evaluation=None, evaluated_as=None, prompts=())).exit_code == 0
+    model = volume / "artifacts/release/x/model"
+    assert "This model was not evaluated." in (model / "README.md").read_text()
+    assert not (model / "evaluation.json").exists()
+
+
+def test_a_released_folder_is_not_made_again(python: str, volume: Path) -> None:
+    first = release(python, volume, spec(prompts=()))
+    (volume / "artifacts/release/x/model/README.md").write_text("mine")
+    again = release(python, volume, spec(prompts=()))
+    assert again.output == first.output
+    assert (volume / "artifacts/release/x/model/README.md").read_text() == "mine"
+
+
+def test_a_folder_that_a_killed_attempt_left_is_replaced(python: str, volume: Path) -> None:
+    half = volume / "artifacts/release/x/model"
+    half.mkdir(parents=True)
+    (half / "model.safetensors").write_bytes(b"half")
+    assert release(python, volume, spec(prompts=())).exit_code == 0
+    assert (half / "README.md").is_file()
+
+
+def refused(python: str, volume: Path, described: ReleaseSpec) -> Result:
+    result = release(python, volume, described)
+    assert result.exit_code == 78, result.message
+    assert not (volume / "artifacts/release/x/model").exists()
+    assert not list((volume / "artifacts/release/x").glob(".tmp*"))
+    return result
+
+
+def test_a_model_that_transformers_does_not_load_is_not_released(python: str, volume: Path) -> None:
+    file = volume / "artifacts/convert/x/step-00000900/config.json"
+    file.write_text(file.read_text().replace('"model_type": "llama"', '"model_type": "lama"'))
+    assert refused(python, volume, spec()).reason == "ModelInvalid"
+
+
+def test_a_missing_model_is_refused(python: str, volume: Path) -> None:
+    assert refused(python, volume, spec(model="artifacts/convert/none")).reason == "ModelMissing"
+
+
+def test_a_missing_evaluation_is_refused(python: str, volume: Path) -> None:
+    assert refused(python, volume, spec(evaluated_as="step-00000800")).reason == "EvaluationMissing"
+
+
+def test_a_chat_model_without_template_is_refused(python: str, volume: Path) -> None:
+    assert refused(python, volume, spec(chat=True)).reason == "ChatTemplateMissing"
+
+
+def test_an_unknown_licence_is_refused_with_the_nearest_ones(python: str, volume: Path) -> None:
+    result = refused(python, volume, spec(licence="apache-2"))
+    assert result.reason == "LicenceUnknown"
+    assert "apache-2.0" in result.message
