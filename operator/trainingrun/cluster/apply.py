@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainingrun.api.status import TrainingRunStatus
-from trainingrun.api.training_run import TrainingRun
+from trainingrun.api.training_run import Metadata, TrainingRun
 from trainingrun.cluster.client import Client
 from trainingrun.cluster.errors import RefusedError, TemporaryError
 from trainingrun.cluster.events import EventWriter
@@ -37,7 +37,7 @@ class Applier:
         self._deleted: dict[str, None] = {}  # uids that were asked to go; asking once is enough
 
     async def carry_out(self, run: TrainingRun, version: int, plan: Plan, now: float) -> Outcome:
-        """Do what a plan says; StaleError when the run has changed meanwhile, TemporaryError when its status can't be written.
+        """Do what a plan says; StaleError when the run has changed, TemporaryError when its status can't be written.
 
         An object that can't be made stops neither the deletions nor the status, which tells of it.
         """
@@ -50,12 +50,14 @@ class Applier:
         for deletion in plan.delete:
             await self._delete(run.metadata.namespace, deletion, outcome)
         if plan.status != run.status:
-            await self._write_status(run, version, plan.status)
+            await self._write_status(run.metadata, version, plan.status)
+            # What the status says is done by the next pass, and the watch tells nothing new of an own write.
+            outcome.look_again.append(0.0)
         for event in plan.events:
-            await self._write_event(run, event, now, outcome)
+            await self._write_event(run.metadata, event, now, outcome)
         return outcome
 
-    async def say(self, run: TrainingRun, version: int, status: TrainingRunStatus, event: Event, now: float) -> None:
+    async def say(self, run: Metadata, version: int, status: TrainingRunStatus, event: Event, now: float) -> None:
         """Write a status and one event, with no plan."""
         await self._write_status(run, version, status)
         await self._write_event(run, event, now, Outcome())
@@ -115,15 +117,14 @@ class Applier:
         for entry in [one for one in shelf.entries() if one.key[0] == namespace and one.value.name == name]:
             shelf.remove(entry.uid)
 
-    async def _write_status(self, run: TrainingRun, version: int, status: TrainingRunStatus) -> None:
-        metadata = run.metadata
+    async def _write_status(self, run: Metadata, version: int, status: TrainingRunStatus) -> None:
         document = status.model_dump(by_alias=True, exclude_none=True)
-        written = await self._client.write_status(metadata.namespace, metadata.name, str(version), document)
+        written = await self._client.write_status(run.namespace, run.name, str(version), document)
         self._store.put(RUN, written)
 
-    async def _write_event(self, run: TrainingRun, event: Event, now: float, outcome: Outcome) -> None:
+    async def _write_event(self, run: Metadata, event: Event, now: float, outcome: Outcome) -> None:
         """An event that can't be written is no reason to stop: the status says the same."""
         try:
-            await self._events.write(run.metadata, event, now)
+            await self._events.write(run, event, now)
         except (TemporaryError, RefusedError) as error:
             outcome.events_lost.append(error.message)

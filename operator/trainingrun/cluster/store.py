@@ -1,7 +1,7 @@
 """All that the watches have shown, trimmed to what decisions need."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,8 +73,9 @@ def seen_run(raw: Mapping[str, Any]) -> SeenRun:
 class Store:
     """Runs, their work, pods and ConfigMaps, as the watches and the operator's own writes have shown them."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, ring: Callable[[Key], None] = lambda key: None) -> None:
+        """Start empty; `ring` is told of runs whose claim another run has just made room on."""
+        self._ring = ring
         self.runs: Shelf[SeenRun] = Shelf()
         self.jobs: Shelf[SeenWork] = Shelf()
         self.pytorchjobs: Shelf[SeenWork] = Shelf()
@@ -132,31 +133,31 @@ class Store:
     def intend(self, key: Key, claim: str, created_at: str, status: Mapping[str, Any]) -> None:
         """Let other runs see at once what a run is about to work on, before its status is written."""
         folders = working_folders(status)
-        on_claim = self._neighbours.setdefault((key[0], claim), {})
-        if folders:
-            on_claim[key[1]] = Neighbour(key[1], created_at, folders)
-        else:
-            on_claim.pop(key[1], None)
-
-    def waiting_for_folders(self, namespace: str, claim: str) -> Iterable[Key]:
-        """Runs on a claim that wait for another run to end."""
-        return [(namespace, name) for name in self._waiting.get((namespace, claim), ())]
+        neighbour = Neighbour(key[1], created_at, folders) if folders else None
+        self._set_neighbour((key[0], claim), key[1], neighbour)
 
     def _note_run(self, key: Key) -> None:
+        """Bring what other runs see of a run up to date."""
         entry = self.run(key)
         if entry is None:
             return
         place = (key[0], entry.value.claim)
-        on_claim = self._neighbours.setdefault(place, {})
-        if entry.value.neighbour is not None:
-            on_claim[key[1]] = entry.value.neighbour
-        else:
-            on_claim.pop(key[1], None)
         waiting = self._waiting.setdefault(place, set())
         (waiting.add if entry.value.waits_for_folder else waiting.discard)(key[1])
+        self._set_neighbour(place, key[1], entry.value.neighbour)
+
+    def _set_neighbour(self, place: Key, name: str, now: Neighbour | None) -> None:
+        on_claim = self._neighbours.setdefault(place, {})
+        before = on_claim.pop(name, None)
+        if now is not None:
+            on_claim[name] = now
+        freed = set(before.working_on if before else ()) - set(now.working_on if now else ())
+        if freed:
+            for other in self._waiting.get(place, ()):
+                self._ring((place[0], other))
 
     def _forget_run(self, key: Key, gone: SeenRun) -> None:
         place = (key[0], gone.claim)
-        self._neighbours.get(place, {}).pop(key[1], None)
         self._waiting.get(place, set()).discard(key[1])
+        self._set_neighbour(place, key[1], None)
         self._note_run(key)

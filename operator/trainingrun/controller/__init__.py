@@ -1,1 +1,1 @@
-"""KOPF: the only code that knows kopf."""
+"""KOPF: the only code that knows kopf, and the process around it."""

@@ -1,0 +1,43 @@
+"""`python -m trainingrun.controller`: the operator."""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+
+from kubernetes.aio.config import ConfigException
+
+from trainingrun.cluster.connection import configuration
+from trainingrun.controller.process import Operator
+from trainingrun.controller.settings import OperatorSettings, SettingsError, operator_settings, stage_settings
+from trainingrun.stages.settings import Settings
+
+
+async def _run(settings: Settings, own: OperatorSettings) -> int:
+    return await Operator(await configuration(), settings, own).run()
+
+
+def main() -> int:
+    """Run until told to end; 2 for an environment that can't be read."""
+    try:
+        settings, own = stage_settings(os.environ), operator_settings(os.environ)
+        logging.basicConfig(
+            level=own.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        quiet_libraries()
+        gc.freeze()  # what was imported is never garbage
+        return asyncio.run(_run(settings, own))
+    except (SettingsError, ConfigException) as error:
+        print(f"trainingrun: {error}", file=sys.stderr)
+        return 2
+
+
+def quiet_libraries() -> None:
+    """kopf tells of each handler that it has called: only its warnings are worth a line."""
+    for name in ("kopf", "aiohttp", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

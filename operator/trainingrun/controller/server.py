@@ -1,0 +1,62 @@
+"""The operator's HTTP server: reports of pods, metrics, probes."""
+
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from trainingrun.api import names
+from trainingrun.controller.health import Health
+from trainingrun.controller.metrics import Metrics
+from trainingrun.controller.reports import MAX_BODY, ReportError, Reports
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Server:
+    """What the operator answers; plain HTTP, since all it takes is a token of no use anywhere else."""
+
+    def __init__(self, reports: Reports, metrics: Metrics, health: Health, ready: Callable[[], bool]) -> None:
+        """`ready` says whether the watches have shown what there is."""
+        self._reports, self._metrics, self._health, self._ready = reports, metrics, health, ready
+
+    def application(self) -> web.Application:
+        """The application with its four paths."""
+        application = web.Application(client_max_size=MAX_BODY)
+        application.add_routes(
+            [
+                web.post(names.REPORT_PATH, self._take_report),
+                web.get("/metrics", self._show_metrics),
+                web.get("/healthz", self._show_health),
+                web.get("/readyz", self._show_readiness),
+            ]
+        )
+        return application
+
+    async def start(self, listen: str, port: int) -> web.AppRunner:
+        """Listen; OSError where the port is taken. The runner's `cleanup` ends it."""
+        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.TCPSite(runner, listen or None, port).start()
+        return runner
+
+    async def _take_report(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()  # above the limit this is a 413 by itself
+            await self._reports.take(request.headers.get("Authorization", ""), body)
+        except ReportError as error:
+            self._metrics.on_report(str(error.status))
+            return web.Response(status=error.status, text=str(error))
+        self._metrics.on_report("taken")
+        return web.Response(status=204)
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": TEXT})
+
+    async def _show_health(self, _: web.Request) -> web.Response:
+        failures = self._health.failures()
+        return web.Response(status=503 if failures else 200, text=" ".join(failures) or "ok")
+
+    async def _show_readiness(self, _: web.Request) -> web.Response:
+        ready = self._ready()
+        return web.Response(status=200 if ready else 503, text="ok" if ready else "The watches are not in step yet.")
