@@ -1,6 +1,6 @@
 """The engines' configurations of a run, translated: what every stage and every decision about steps needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainingrun.api import names
 from trainingrun.api.axolotl_config import AxolotlTranslation, SftContext
@@ -23,8 +23,15 @@ class Translated:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """All notes, those of pretraining first."""
-        return (*self.pretrain.notes, *(note for one in self.variants.values() for note in one.notes))
+        """All notes with their paths from the spec on, those of pretraining first."""
+        notes = list(_under("spec.pretrain.config", self.pretrain.notes))
+        for name, variant in self.variants.items():
+            notes.extend(_under(f"spec.variants[{name}].stages[0].sft.config", variant.notes))
+        return tuple(notes)
+
+
+def _under(place: str, notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    return tuple(replace(note, path=f"{place}.{note.path}" if note.path else place) for note in notes)
 
 
 def translated(run: TrainingRun) -> Translated:
