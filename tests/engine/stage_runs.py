@@ -1,0 +1,63 @@
+"""Convert, evaluate and sft stages as a pod runs them, on a volume made by the test."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pretrain_runs import WORKERS, Pod
+
+from trainingrun_workers.contract import Result, RunReference, Spec, StageInput
+
+EXAMPLE: Final = Path(__file__).parents[2] / "examples/quickstart/data"
+
+
+@dataclass
+class StageRun:
+    """A stage of one kind on a volume; each `start` is an attempt."""
+
+    python: Path
+    kind: str
+    volume: Path
+    folder: str
+    attempt: int = field(default=0, init=False)
+
+    def start(self, spec: Spec, **environment: str) -> Pod:
+        """Start the pod's main process, as its container's entry does."""
+        self.attempt += 1
+        own = self.volume.parent / f"{self.kind}-{self.folder.replace('/', '-')}-{self.attempt}"
+        own.mkdir()
+        stage_input = StageInput(
+            run=RunReference("here", "tiny", "uid-1"), stage=self.kind, kind=self.kind, attempt=self.attempt,
+            folder=self.folder, run_folder="runs/here/tiny", report_url=None, report_seconds=0.2, grace_seconds=30,
+            spec=spec,
+        )  # fmt: skip
+        (own / "input.json").write_text(stage_input.to_json())
+        variables = {
+            **os.environ,
+            "PYTHONPATH": str(WORKERS),
+            "TRAININGRUN_VOLUME": str(self.volume),
+            "TRAININGRUN_INPUT": str(own / "input.json"),
+            "TRAININGRUN_TERMINATION_LOG": str(own / "words.json"),
+            "TMPDIR": str(own),
+            **environment,
+        }
+        with (own / "log").open("wb") as log:
+            command = [str(self.python), "-m", "trainingrun_workers", self.kind]
+            process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
+        return Pod(process, own / "words.json", own / "log")
+
+    def run(self, spec: Spec, seconds: float = 150, **environment: str) -> Result:
+        """One attempt to its end."""
+        return self.start(spec, **environment).wait(seconds)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the pod last said of itself."""
+        snapshot: dict[str, Any] = json.loads((self.volume / f"runs/here/tiny/snapshots/{self.kind}-0.json").read_text())
+        return snapshot
+
+    def log(self) -> str:
+        """What the last attempt printed."""
+        return (self.volume.parent / f"{self.kind}-{self.folder.replace('/', '-')}-{self.attempt}" / "log").read_text()

@@ -1,0 +1,117 @@
+"""Runs a convert stage's pod: each step of the batch becomes `<folder>/step-00000300`, with its marker, or none does.
+
+The marker's content: {"step", "checkpoint", "dtype", "parameters", "maxLogitDifference", "maxLogitDifferenceFloat32",
+"argmaxAgreement", "largestLogit", "probeTokens", "tolerance", "cpuStandIns"}.
+"""
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.contract import CHECKPOINT_FOLDER, ConvertSpec, ExitCode, Result, StageInput, checkpoint_name
+from trainingrun_workers.convert.fidelity import compare, probe_tokens
+from trainingrun_workers.convert.folder import write_model
+from trainingrun_workers.convert.model_config import llama_config, read_config
+from trainingrun_workers.convert.reference import Reference
+from trainingrun_workers.convert.weights import Shape, llama_weights
+from trainingrun_workers.errors import BadData, Retry, VolumeFull
+from trainingrun_workers.models import load_tokenizer
+from trainingrun_workers.pretrain.checkpoints import Checkpoints, sizes
+from trainingrun_workers.reporting import Reporter
+from trainingrun_workers.volume import Volume, make_folder, mark_complete, read_marker, sync_folder
+
+LOGGER: Final = logging.getLogger(__name__)
+_REPORTED: Final = ("maxLogitDifference", "argmaxAgreement", "parameters")
+
+
+def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
+    """Convert the batch's steps, oldest first; those that have their marker are left alone."""
+    spec: ConvertSpec = stage_input.spec  # type: ignore[assignment]
+    os.environ.setdefault("TQDM_DISABLE", "1")  # the engines' bars would fill the log
+    reporter.update(unit="models", total=len(spec.steps), activity="loading")
+    load_tokenizer(volume.path(spec.tokenizer))  # says so before any work if there is none
+    converter = Converter(spec, volume, make_folder(volume.path(stage_input.folder)))
+    done: dict[int, dict[str, Any]] = {}
+    for step in sorted(spec.steps):
+        reporter.update(activity=f"converting {checkpoint_name(step)}")
+        done[step] = read_marker(converter.target(step)) or converter.convert(step)
+        reporter.update(step=len(done), checkpoints=tuple(done), checkpoint=step)
+    reporter.update(activity="done")
+    models = {checkpoint_name(step): {key: one[key] for key in _REPORTED} for step, one in done.items()}
+    message = f"{len(done)} checkpoints are converted and agree with nanotron's logits."
+    return Result(int(ExitCode.DONE), "Completed", message, max(done, default=None), {"models": models})
+
+
+@dataclass
+class Converter:
+    """Converts steps of one pretrain stage; nanotron is loaded with the first."""
+
+    spec: ConvertSpec
+    volume: Volume
+    folder: Path
+    _reference: Reference | None = None
+
+    def target(self, step: int) -> Path:
+        """Where a step's model goes."""
+        return self.folder / checkpoint_name(step)
+
+    def convert(self, step: int) -> dict[str, Any]:
+        """Make a step's model; yields its marker. Nothing is left behind where that fails."""
+        checkpoint = self._checkpoint(step)
+        unfinished = self.folder / f".unfinished-{checkpoint_name(step)}"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make_folder(unfinished)
+        try:
+            marker = {"step": step, **self._write_and_compare(checkpoint, unfinished)}
+            mark_complete(unfinished, marker)
+            shutil.rmtree(self.target(step), ignore_errors=True)  # without a marker, or it would have been left alone
+            unfinished.rename(self.target(step))
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        sync_folder(self.folder)
+        return marker
+
+    def _checkpoint(self, step: int) -> Path:
+        checkpoints = Checkpoints(self.volume.path(self.spec.pretrain) / CHECKPOINT_FOLDER)
+        path, marker = checkpoints.path(step), checkpoints.marker(step)
+        if not marker:
+            raise Retry(
+                "CheckpointMissing",
+                f"There is no complete checkpoint of step {step} at {path}: it was removed or is being written again.",
+            )
+        found = sizes(path)
+        torn = [name for name, size in marker.get("files", {}).items() if found.get(name) != size]
+        if torn:
+            raise BadData(
+                "CheckpointTorn",
+                f"The checkpoint of step {step} lacks {torn[0]} or has another size of it: remove {path}, so that "
+                "pretraining makes it again.",
+            )
+        return path
+
+    def _write_and_compare(self, checkpoint: Path, into: Path) -> dict[str, Any]:
+        raw = read_config(checkpoint)
+        weights = llama_weights(checkpoint, Shape.of(raw))
+        dtype = weights["model.embed_tokens.weight"].dtype
+        needed = sum(one.numel() * one.element_size() for one in weights.values())
+        if needed > self.volume.free_bytes():
+            raise VolumeFull(
+                f"The model of {checkpoint.name} takes {needed:,} bytes but {self.volume.free_bytes():,} are free: make "
+                "room on the claim or use a larger one, then it goes on by itself."
+            )
+        name = str(dtype).removeprefix("torch.")
+        parameters = write_model(into, llama_config(raw, name), weights, self.volume.path(self.spec.tokenizer))
+        if self._reference is None:
+            self._reference = Reference(raw, dtype)
+        self._reference.load(checkpoint)
+        probe = probe_tokens(raw["vocab_size"], min(self.spec.probe_tokens, raw["max_position_embeddings"]))
+        fidelity = compare(self._reference, into, dtype, probe, self.spec.tolerance)
+        LOGGER.info("%s: %s", checkpoint.name, fidelity)
+        fidelity.check(checkpoint.name)
+        where = str(checkpoint.relative_to(self.volume.root))
+        own = {"checkpoint": where, "dtype": name, "parameters": parameters, "cpuStandIns": not self._reference.on_gpu}
+        return own | fidelity.figures()
