@@ -80,7 +80,7 @@ def volume(tmp_path: Path, model: Path) -> Path:
 
 
 def spec(**changes: Any) -> ReleaseSpec:
-    values = {
+    values: dict[str, Any] = {
         "model": "artifacts/convert/x/step-00000900", "evaluation": "artifacts/evaluate/x",
         "evaluated_as": "step-00000900", "name": "quickstart", "base_name": None, "licence": "apache-2.0",
         "languages": ("en", "it"), "chat": False, "prompts": ("To install a package,", "def read_file(path):"),

@@ -66,7 +66,7 @@ def spec(**changes: Any) -> TokenizeSpec:
         TokenSource("en", "raw/en", "**/*.parquet", "text", 0.7, "artifacts/tokens/en"),
         TokenSource("code", "raw/code", "**/*.parquet", "content", 0.3, "artifacts/tokens/code"),
     )
-    values = {
+    values: dict[str, Any] = {
         "tokenizer": "tokenizer", "token_bytes": 2, "vocab_size": 512, "shards": 4, "pods": 1,
         "claim_bytes": None, "sources": sources,
     }  # fmt: skip
@@ -74,7 +74,7 @@ def spec(**changes: Any) -> TokenizeSpec:
 
 
 def source(**changes: Any) -> TokenSource:
-    values = {
+    values: dict[str, Any] = {
         "name": "en", "path": "raw/en", "glob": "**/*.parquet", "text_key": "text", "weight": 1.0,
         "folder": "artifacts/tokens/en",
     }  # fmt: skip
@@ -141,7 +141,7 @@ def test_tokens_are_those_of_the_tokenizer_with_an_end_after_each_document(pods:
     assert (result.exit_code, result.reason) == (0, "Completed")
     tokenizer = Tokenizer.from_file(str(volume / "tokenizer/tokenizer.json"))
     tokenizer.no_truncation()
-    end = tokenizer.token_to_id(END)
+    end: Any = tokenizer.token_to_id(END)
     expected: list[int] = []
     ends: list[int] = []
     for number in range(50):

@@ -30,6 +30,7 @@ ASK: Final = 'inputs = tokenizer({prompt}, return_tensors="pt")'
 ASK_CHAT: Final = """\
 messages = [{{"role": "user", "content": {prompt}}}]
 inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)"""
+LISTED: Final = 16  # items of a list that the card prints
 DEFAULT_PROMPT: Final = "Once upon a time"
 
 
@@ -148,7 +149,9 @@ def _making(facts: CardFacts) -> str:
         lines.append(_data_table(data))
     lines.append(
         "<details><summary>Images, versions, seeds and configurations</summary>\n\n"
-        + _fenced(yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)).replace("```text", "```yaml", 1)
+        + _fenced(yaml.safe_dump(_brief(made), sort_keys=False, allow_unicode=True, width=110)).replace(
+            "```text", "```yaml", 1
+        )
         + "\n\n</details>"
     )
     if facts.versions:
@@ -156,6 +159,15 @@ def _making(facts: CardFacts) -> str:
             "Last loaded with " + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + "."
         )
     return "\n\n".join(lines)
+
+
+def _brief(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _brief(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        left = len(value) - LISTED
+        return [_brief(one) for one in value[:LISTED]] + ([f"and {left} more: see provenance.json"] if left > 0 else [])
+    return value
 
 
 def _data_table(data: list[dict[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,31 +10,12 @@ from datatrove.pipeline.tokens import DocumentTokenizer
 from loguru import logger
 
 from trainingrun_workers.tokenization.plan import Shard
-from trainingrun_workers.tokenization.records import TokenFolder
+from trainingrun_workers.tokenization.records import Counts, TokenFolder
 from trainingrun_workers.tokenization.sources import readable
 from trainingrun_workers.tokenization.vocabulary import Vocabulary
 
 # A batch is all that is in memory, and all that a pod which is told to stop still waits for.
 BATCH_DOCUMENTS: Final = 1000
-
-
-@dataclass
-class Counts:
-    """What went into a shard so far."""
-
-    tokens: int = 0
-    documents: int = 0
-    text_bytes: int = 0
-    documents_with_end_of_text: int = 0
-
-    def to_record(self) -> dict[str, int]:
-        """The counts under the names of a shard's record."""
-        return {
-            "tokens": self.tokens,
-            "documents": self.documents,
-            "textBytes": self.text_bytes,
-            "documentsWithEndOfText": self.documents_with_end_of_text,
-        }
 
 
 OnDocument = Callable[[Counts], None]

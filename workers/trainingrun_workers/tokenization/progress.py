@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.reporting import Reporter
-from trainingrun_workers.tokenization.engine import Counts
 from trainingrun_workers.tokenization.plan import Shard
-from trainingrun_workers.tokenization.records import RECORD_SUFFIX, TokenFolder
+from trainingrun_workers.tokenization.records import RECORD_SUFFIX, Counts, TokenFolder
 
 LOOK_SECONDS: Final = 2.0  # between looks at the volume
 

@@ -24,6 +24,25 @@ TEMPORARY: Final = ".tmp"
 ABANDONED_SECONDS: Final = 86_400.0  # nobody works that long at one shard
 
 
+@dataclass
+class Counts:
+    """What went into a shard so far."""
+
+    tokens: int = 0
+    documents: int = 0
+    text_bytes: int = 0
+    documents_with_end_of_text: int = 0
+
+    def to_record(self) -> dict[str, int]:
+        """The counts under the names of a shard's record."""
+        return {
+            "tokens": self.tokens,
+            "documents": self.documents,
+            "textBytes": self.text_bytes,
+            "documentsWithEndOfText": self.documents_with_end_of_text,
+        }
+
+
 @dataclass(frozen=True)
 class TokenFolder:
     """A source's folder of tokens, with the plan that its files follow."""
@@ -58,17 +77,17 @@ class TokenFolder:
         same = all(record.get(key) == value for key, value in self.identity(shard).items())
         return record if same and size == tokens * self.token_bytes else None
 
-    def publish(self, shard: Shard, made: Path, counts: dict[str, int]) -> dict[str, Any]:
+    def publish(self, shard: Shard, made: Path, counts: Counts) -> dict[str, Any]:
         """Give a shard's files (made as `made/<name>`) their final names, and keep the record that it is done."""
         digest = ""
-        if counts["tokens"]:
+        if counts.tokens:
             with (made / shard.name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             for side in SIDES:
                 sync_file(made / (shard.name + side))
                 os.replace(made / (shard.name + side), self.folder / (shard.name + side))
             sync_folder(self.folder)
-        record = {**self.identity(shard), **counts, "sha256": digest}
+        record = {**self.identity(shard), **counts.to_record(), "sha256": digest}
         write_atomic(self._record_file(shard), json.dumps(record, sort_keys=True) + "\n")
         return record
 

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datatrove.io import get_datafolder
 
 from trainingrun_workers.contract import TokenSource
 from trainingrun_workers.errors import BadConfig, BadData
@@ -89,6 +88,8 @@ def _on_volume(source: TokenSource, volume: Volume) -> tuple[str, str]:
 
 
 def _opened(place: str) -> Any:
+    from datatrove.io import get_datafolder
+
     try:
         return get_datafolder(place)
     except (ImportError, ValueError) as error:  # fsspec: no library for this kind of address, or no such kind

@@ -83,7 +83,7 @@ def _make(work: Sequence[Work], progress: Progress, engine: Engine, stage_input:
             continue
         with temporary_folder(tokens.folder, stage_input, pod) as into:
             counts = engine.make_shard(tokens, shard, into, progress.document)
-            record = tokens.publish(shard, into, counts.to_record())
+            record = tokens.publish(shard, into, counts)
         progress.made(record)
         LOGGER.info("Source %s, shard %s: %s tokens", tokens.spec.name, shard.name, f"{record['tokens']:,}")
     progress.look()
