@@ -80,7 +80,7 @@ def schema() -> Schema:
     for path, keys in LIST_KEYS.items():
         at(root, path).update({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys})
     for rule in RULES:
-        if rule.cel is not None:
+        if rule.cel is not None and not rule.untyped:
             rules = at(root, rule.path).setdefault("x-kubernetes-validations", [])
             rules.append({"rule": rule.cel, "message": rule.message})
     return root

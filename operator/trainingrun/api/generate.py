@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from trainingrun.api.crd import MAX_BYTES, crd
+from trainingrun.api.policy import policies
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 MEND: Final = "run `make generate`, and commit what it writes"
@@ -37,9 +38,16 @@ def _crd() -> str:
     return text
 
 
+def _policy() -> str:
+    """A template of the chart: the policies are the cluster's, so each release's own are named after it."""
+    text = as_yaml(*policies("{{ .Release.Namespace }}-{{ .Release.Name }}"))
+    return "{{- if .Values.admissionPolicy.enabled }}\n" + text + "{{- end }}\n"
+
+
 FILES: Final[dict[str, Callable[[], str]]] = {
     "crds/trainingruns.yaml": _crd,
     "helm/trainingrun/crds/trainingruns.yaml": _crd,
+    "helm/trainingrun/templates/admission-policy.yaml": _policy,
 }
 FOLDERS: Final = ("crds", "helm/trainingrun/crds")  # which hold nothing else
 

@@ -21,6 +21,7 @@ class Rule:
     cel: str | None  # over `self` at that place; None where the place's list type makes the API server hold it
     message: str
     holds: Callable[[TrainingRun], bool]
+    untyped: bool = False  # reads an engine's configuration: for the admission policy, over `object`
 
 
 def _unique(names: Iterable[str]) -> bool:
@@ -44,6 +45,16 @@ def _evaluates_saved_steps(spec: TrainingRunSpec) -> bool:
     chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
     saved = spec.pretrain.checkpoints.every
     return chosen is None or saved is None or chosen.every % saved == 0
+
+
+def _evaluates_engine_steps(spec: TrainingRunSpec) -> bool:
+    """The same where nanotron's own key says when checkpoints are written."""
+    chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
+    section = spec.pretrain.config.get("checkpoints")
+    saved = section.get("checkpoint_interval") if isinstance(section, dict) else None
+    if chosen is None or spec.pretrain.checkpoints.every is not None or type(saved) is not int or saved < 1:
+        return True
+    return chosen.every % saved == 0
 
 
 def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
@@ -107,6 +118,20 @@ RULES: Final[tuple[Rule, ...]] = (
         "evaluate.checkpoints.every asks for checkpoints that are never written: make it a multiple of "
         "pretrain.checkpoints.every.",
         lambda run: _evaluates_saved_steps(run.spec),
+    ),
+    Rule(
+        "spec",
+        "!has(object.spec.evaluate) || !has(object.spec.evaluate.checkpoints) || "
+        "(has(object.spec.pretrain.checkpoints) && has(object.spec.pretrain.checkpoints.every)) || "
+        "!('checkpoints' in object.spec.pretrain.config) || type(object.spec.pretrain.config.checkpoints) != map || "
+        "!('checkpoint_interval' in object.spec.pretrain.config.checkpoints) || "
+        "type(object.spec.pretrain.config.checkpoints.checkpoint_interval) != int || "
+        "object.spec.pretrain.config.checkpoints.checkpoint_interval < 1 || "
+        "object.spec.evaluate.checkpoints.every % object.spec.pretrain.config.checkpoints.checkpoint_interval == 0",
+        "evaluate.checkpoints.every asks for checkpoints that are never written: make it a multiple of "
+        "pretrain.config.checkpoints.checkpoint_interval.",
+        lambda run: _evaluates_engine_steps(run.spec),
+        untyped=True,
     ),
     Rule(
         "spec.pretrain.checkpoints",

@@ -1,0 +1,208 @@
+"""POLICY: what the API server refuses beyond the schema, as two ValidatingAdmissionPolicies with their bindings.
+
+The first reads the engines' configurations, which the schema leaves untyped; in Python the translations say the same.
+The second compares old and new: what a stage that has started is made of stays as it is; in Python the decisions
+say the same of the hash of the stage's inputs. Both look only at requests that change the spec, so that metadata,
+finalizers and the operator's status pass whatever they say.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trainingrun.api import names
+from trainingrun.api.data import DataSource, Tokenize
+from trainingrun.api.rules import RULES
+from trainingrun.api.training import Pretrain, Sft
+
+Document = dict[str, Any]
+
+# Sections of nanotron's configuration that change nothing about the weights; general.seed is looked at by itself.
+KNOB_SECTIONS: Final = ("checkpoints", "logging", "general", "profiler")
+DEFAULT_SEED: Final = 42
+
+_INSTEAD: Final = (
+    "undo the change, or make a new run, which uses every finished stage that it has in common with this one."
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One validation of a policy."""
+
+    cel: str
+    message: str  # a CEL expression that yields the sentence
+
+
+def _said(sentence: str) -> str:
+    """A sentence as a CEL string."""
+    return "'" + sentence.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _default(model: type[Any], name: str) -> Any:
+    return model.model_fields[name].default
+
+
+_SPEC_VARIABLES: Final = {
+    "config": "object.spec.pretrain.config",
+    "gpus": f"int(object.spec.pretrain.?gpusPerNode.orValue({_default(Pretrain, 'gpus_per_node')}))",
+    "processes": (
+        f"int(object.spec.pretrain.?nodes.orValue({_default(Pretrain, 'nodes')})) * "
+        "(variables.gpus == 0 ? 1 : variables.gpus)"
+    ),
+    "parallelism": (
+        "'parallelism' in variables.config && type(variables.config.parallelism) == map && "
+        "['dp', 'tp', 'pp'].all(key, key in variables.config.parallelism && "
+        "type(variables.config.parallelism[key]) == int) ? "
+        "['dp', 'tp', 'pp'].map(key, int(variables.config.parallelism[key])) : [variables.processes, 1, 1]"
+    ),
+    "world": "variables.parallelism[0] * variables.parallelism[1] * variables.parallelism[2]",
+    "onCpu": (
+        "object.spec.?variants.orValue([]).filter(variant, variant.stages.exists(stage, has(stage.sft) && "
+        f"stage.sft.?gpusPerNode.orValue({_default(Sft, 'gpus_per_node')}) == 0 && "
+        f"stage.sft.?nodes.orValue({_default(Sft, 'nodes')}) > 1)).map(variant, variant.name)"
+    ),
+}
+
+SPEC_CHECKS: Final = (
+    *(Check(rule.cel, _said(rule.message)) for rule in RULES if rule.untyped and rule.cel is not None),
+    Check(
+        "variables.world == variables.processes",
+        "'spec.pretrain.config.parallelism asks for dp·tp·pp = ' + string(variables.world) + ' processes, but "
+        "spec.pretrain.nodes and gpusPerNode give ' + string(variables.processes) + ': change one of them.'",
+    ),
+    Check(
+        "variables.onCpu.size() == 0",
+        "'The sft stage of ' + variables.onCpu.join(', ') + ' has several nodes without GPUs, but Axolotl trains on "
+        "CPU in one process: set nodes: 1.'",
+    ),
+)
+
+
+def _sources(of: str, fields: str) -> str:
+    return f"{of}.spec.data.map(source, {fields})"
+
+
+_READ: Final = " + '\\n' + ".join(
+    [
+        "source.name",
+        "source.path",
+        f"source.?glob.orValue('{_default(DataSource, 'glob')}')",
+        f"source.?textKey.orValue('{_default(DataSource, 'text_key')}')",
+        "string(source.?limit.orValue(0))",
+    ]
+)
+_WEIGHED: Final = f"source.name + '\\n' + string(double(source.?weight.orValue({_default(DataSource, 'weight')})))"
+
+
+def _same(path: str, default: str | None = None, of: tuple[str, str] = ("object", "oldObject")) -> str:
+    """CEL that holds where a value, or its default, is the same in both."""
+    value = path if default is None else ".?".join(path.rsplit(".", 1)) + f".orValue({default})"
+    return f"{of[0]}.{value} == {of[1]}.{value}"
+
+
+def _gang_same(model: type[Any], path: str, of: tuple[str, str]) -> str:
+    sizes = {"nodes": _default(model, "nodes"), "gpusPerNode": _default(model, "gpus_per_node")}
+    return " && ".join(_same(f"{path}.{name}", str(value), of) for name, value in sizes.items())
+
+
+_KNOBS: Final = "[" + ", ".join(f"'{one}'" for one in KNOB_SECTIONS) + "]"
+_BOTH: Final = ("object", "oldObject")
+_VARIANT: Final = ("variant.stages[0]", "old.stages[0]")
+
+_CHANGE_VARIABLES: Final = {
+    "started": (
+        "oldObject.?status.stages.orValue([]).filter(stage, stage.?attempt.orValue(0) > 0 && "
+        "stage.?phase.orValue('') != 'Failed').map(stage, stage.name)"
+    ),
+    "config": "object.spec.pretrain.config",
+    "oldConfig": "oldObject.spec.pretrain.config",
+    "sameConfig": (
+        f"variables.config.all(key, key in {_KNOBS} || key in variables.oldConfig) && "
+        f"variables.oldConfig.all(key, key in {_KNOBS} || "
+        "(key in variables.config && variables.config[key] == variables.oldConfig[key])) && "
+        + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
+    ),
+    "changedVariants": (
+        "object.spec.?variants.orValue([]).filter(variant, 'sft-' + variant.name in variables.started && "
+        "oldObject.spec.?variants.orValue([]).exists(old, old.name == variant.name && !("
+        + _same("sft.config", None, _VARIANT)
+        + " && "
+        + _gang_same(Sft, "sft", _VARIANT)
+        + "))).map(variant, variant.name)"
+    ),
+}
+
+CHANGE_CHECKS: Final = (
+    Check(
+        f"variables.started.size() == 0 || {_same('spec.storage.claimName', _said(''))}",
+        _said(f"spec.storage.claimName can't change once a stage has started: {_INSTEAD}"),
+    ),
+    Check(
+        "!('tokenize' in variables.started) || ("
+        f"{_same('spec.tokenizer.path')} && object.spec.?tokenize.shards.orValue({_default(Tokenize, 'shards')}) == "
+        f"oldObject.spec.?tokenize.shards.orValue({_default(Tokenize, 'shards')}) && "
+        f"sets.equivalent({_sources('object', _READ)}, {_sources('oldObject', _READ)}))",
+        _said(
+            "spec.tokenizer, spec.tokenize.shards and the sources of spec.data can't change once stage tokenize has "
+            f"started: {_INSTEAD}"
+        ),
+    ),
+    Check(
+        "!('pretrain' in variables.started) || (variables.sameConfig && "
+        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
+        f"{_gang_same(Pretrain, 'spec.pretrain', _BOTH)} && "
+        f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
+        _said(
+            "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
+            f"stage pretrain has started: {_INSTEAD}"
+        ),
+    ),
+    Check(
+        "variables.changedVariants.size() == 0",
+        "'The sft stage of ' + variables.changedVariants.join(', ') + ' has started, so its config, nodes and "
+        "gpusPerNode can\\'t change: undo the change, or add a variant with another name.'",
+    ),
+)
+
+
+def policies(name: str) -> tuple[Document, ...]:
+    """Both policies, each followed by its binding; their names begin with `name`."""
+    spec = _policy(f"{name}-spec", ("CREATE", "UPDATE"), _SPEC_VARIABLES, SPEC_CHECKS)
+    changes = _policy(f"{name}-changes", ("UPDATE",), _CHANGE_VARIABLES, CHANGE_CHECKS)
+    return spec, _binding(f"{name}-spec"), changes, _binding(f"{name}-changes")
+
+
+def _policy(name: str, operations: tuple[str, ...], variables: dict[str, str], checks: tuple[Check, ...]) -> Document:
+    changed = "object.spec != oldObject.spec"
+    if "CREATE" in operations:
+        changed = f"request.operation == 'CREATE' || {changed}"
+    rule = {
+        "apiGroups": [names.GROUP],
+        "apiVersions": ["*"],
+        "operations": list(operations),
+        "resources": [names.PLURAL],  # without its subresources: the status is the operator's to write
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [
+            {"name": "not-being-deleted", "expression": "!has(object.metadata.deletionTimestamp)"},
+            {"name": "spec-changed", "expression": changed},
+        ],
+        "variables": [{"name": key, "expression": value} for key, value in variables.items()],
+        "validations": [{"expression": check.cel, "messageExpression": check.message} for check in checks],
+    }
+    return _document("ValidatingAdmissionPolicy", name, spec)
+
+
+def _binding(name: str) -> Document:
+    return _document("ValidatingAdmissionPolicyBinding", name, {"policyName": name, "validationActions": ["Deny"]})
+
+
+def _document(kind: str, name: str, spec: Document) -> Document:
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    }

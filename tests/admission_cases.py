@@ -1,0 +1,235 @@
+"""What a run may not be and what may not change, one table for Python and for the API server alike."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from builders import REPOSITORY, a_manifest
+
+Manifest = dict[str, Any]
+REPORTS = REPOSITORY / "tests" / "unit" / "trainingrun" / "api" / "reports"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change to the quickstart, and a part of the sentence that refuses it; None where it is accepted."""
+
+    name: str
+    change: Callable[[Manifest], Any]
+    refused: str | None = None
+    in_python: str | None = None  # where Python words it otherwise
+
+    def manifest(self) -> Manifest:
+        """The changed manifest."""
+        manifest = a_manifest()
+        self.change(manifest)
+        return manifest
+
+
+def put(path: str, value: Any) -> Callable[[Manifest], None]:
+    """A change that puts a value at a dotted path below spec; a number is a position, `-` adds to a list."""
+
+    def change(manifest: Manifest) -> None:
+        *parents, last = path.split(".")
+        place: Any = manifest["spec"]
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        if last == "-":
+            place.append(copy.deepcopy(value))
+        else:
+            place[int(last) if isinstance(place, list) else last] = copy.deepcopy(value)
+
+    return change
+
+
+def drop(path: str) -> Callable[[Manifest], None]:
+    """A change that takes away what is at a dotted path below spec."""
+
+    def change(manifest: Manifest) -> None:
+        *parents, last = path.split(".")
+        place: Any = manifest["spec"]
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        del place[int(last) if isinstance(place, list) else last]
+
+    return change
+
+
+def both(*changes: Callable[[Manifest], Any]) -> Callable[[Manifest], None]:
+    """Several changes, one after the other."""
+
+    def change(manifest: Manifest) -> None:
+        for one in changes:
+            one(manifest)
+
+    return change
+
+
+def named(name: str) -> Callable[[Manifest], None]:
+    """Another name for the run."""
+    return lambda manifest: manifest["metadata"].__setitem__("name", name)
+
+
+def report_sized(manifest: Manifest) -> None:
+    """The published configurations on the published number of GPUs."""
+    nanotron = yaml.safe_load((REPORTS / "nanotron_bilingual_0_4b.yaml").read_text())
+    axolotl = yaml.safe_load((REPORTS / "axolotl_sft_fsdp.yaml").read_text())
+    spec = manifest["spec"]
+    folders = nanotron["data_stages"][0]["data"]["dataset"]["dataset_folder"]
+    spec["data"] = [{"name": f"source-{index}", "path": path} for index, path in enumerate(folders)]
+    size = {"nodes": 8, "gpusPerNode": 8}
+    spec["pretrain"] = {**size, "network": {"profile": "infiniband"}, "config": nanotron}
+    spec["evaluate"] = {"checkpoints": {"every": 50000}, "tasks": [{"name": "m_mmlu_it", "fewshot": 5}]}
+    spec["variants"] = [{"name": "instruct", "stages": [{"sft": {"nodes": 4, "gpusPerNode": 8, "config": axolotl}}]}]
+
+
+SFT = "variants.0.stages.0.sft"
+INTERVAL = "pretrain.config.checkpoints.checkpoint_interval"
+A_SOURCE = {"name": "python", "path": "raw/more"}
+
+RUNS = (
+    Case("the quickstart", lambda _: None),
+    Case("a run of the report's size", report_sized),
+    Case("a name of 32 characters", named("a" * 32)),
+    Case("a name of 33 characters", named("a" * 33), "use at most 32 characters"),
+    Case("a name with a dot", named("zagreus-0.4b"), "begin it with a letter"),
+    Case("a name that begins with a digit", named("4b-ita"), "begin it with a letter"),
+    Case("a claim of its own", put("storage", {"claim": {"size": "10Ti", "storageClassName": "fast"}})),
+    Case("no claim", put("storage", {}), "Give either claimName"),
+    Case(
+        "two claims", put("storage", {"claimName": "a", "claim": {"size": "1Gi"}}), "Give either claimName"
+    ),
+    Case("a claim without a unit that is known", put("storage", {"claim": {"size": "10TB"}}), "should match", "match"),
+    Case("an unquoted number of CPUs", put("tokenize.resources", {"requests": {"cpu": 2}})),
+    Case("a toleration", put("pretrain.tolerations", [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 5}])),
+    Case(
+        "a toleration with a misspelt operator", put("pretrain.tolerations", [{"operator": "exists"}]),
+        'supported values: "Exists", "Equal"', "'Exists' or 'Equal'",
+    ),
+    Case("a tokenizer from the Hub", put("tokenizer.path", "hf://owner/name"), "without a scheme"),
+    Case("a tokenizer outside of the volume", put("tokenizer.path", "../x"), "without '..'"),
+    Case("a source from the Hub", put("data.0.path", "hf://datasets/owner/name/data")),
+    Case("a source with an unknown scheme", put("data.0.path", "gs://bucket/x"), "an hf:// or s3:// address"),
+    Case("a source outside of the volume", put("data.0.path", "raw/../../x"), "write it without '..'"),
+    Case("a source with dots in its name", put("data.0.path", "raw/v1..2/en")),
+    Case("two sources with one name", put("data.-", A_SOURCE), "Duplicate value", "Two sources have the same name"),
+    Case("no source", put("data", []), "should have at least 1 items", "at least 1 item"),
+    Case("a weight of nothing", put("data.0.weight", 0), "should be greater than 0", "greater than 0"),
+    Case(
+        "evaluation of checkpoints that are not written", put("pretrain.checkpoints.every", 200),
+        "a multiple of pretrain.checkpoints.every",
+    ),
+    Case("evaluation of every third checkpoint", put("pretrain.checkpoints.every", 100)),
+    Case(
+        "evaluation of checkpoints that nanotron does not write", put(INTERVAL, 200),
+        "a multiple of pretrain.config.checkpoints.checkpoint_interval",
+    ),
+    Case("the run's own interval before nanotron's", both(put(INTERVAL, 200), put("pretrain.checkpoints.every", 100))),
+    Case("an interval without evaluation", both(put(INTERVAL, 200), drop("evaluate"))),
+    Case(
+        "retention of checkpoints that are not written", put("pretrain.checkpoints", {"every": 100, "keepEvery": 150}),
+        "make it a multiple of every",
+    ),
+    Case("tasks from elsewhere", put("evaluate.taskFolder", "s3://bucket/tasks"), "without a scheme"),
+    Case(
+        "two tasks with one name", put("evaluate.tasks.-", {"name": "held_out_it", "fewshot": 3}),
+        "Duplicate value", "Two tasks have the same name",
+    ),
+    Case(
+        "two variants with one name", lambda run: run["spec"]["variants"].append(run["spec"]["variants"][0]),
+        "Duplicate value", "Two variants have the same name",
+    ),
+    Case("a variant's stage of no kind", put("variants.0.stages.0", {}), "give it sft"),
+    Case(
+        "a variant with too long a name", put("variants.0.name", "a" * 13), "may not be more than 12", "at most 12 char"
+    ),
+    Case("a world that is too small", put("pretrain.nodes", 3), "gpusPerNode give 3", "give 3"),
+    Case("a world of GPUs that is too large", drop("pretrain.gpusPerNode"), "gpusPerNode give 16", "give 16"),
+    Case(
+        "a world that fits", both(put("pretrain.gpusPerNode", 4), put("pretrain.config.parallelism.dp", 8))
+    ),
+    Case("several nodes for Axolotl without GPUs", put(f"{SFT}.nodes", 2), "Axolotl trains on CPU in one process"),
+    Case("a misspelt field", put("pretrain.gpuPerNode", 8), 'unknown field "spec.pretrain.gpuPerNode"', "gpuPerNode"),
+    Case("a field of no stage", put("pretraining", {}), 'unknown field "spec.pretraining"', "pretraining"),
+    Case("no pretraining", drop("pretrain"), "spec.pretrain: Required value", "pretrain\n  Field required"),
+    Case("an engine of nobody", put("pretrain.engine", "megatron"), 'supported values: "nanotron"', "'nanotron'"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to a run of which some stages have started."""
+
+    name: str
+    started: dict[str, str]  # stages and their phases
+    change: Callable[[Manifest], Any]
+    refused: str | None = None
+    seen_by_the_operator: bool = True  # whether it changes the hash that the operator compares as well
+
+
+TOKENIZED = {"tokenize": "Succeeded"}
+PRETRAINING = {"tokenize": "Succeeded", "pretrain": "Running"}
+TUNING = {"tokenize": "Succeeded", "pretrain": "Succeeded", "convert": "Succeeded", "sft-translate": "Running"}
+FIXED_DATA = "can't change once stage tokenize has started"
+FIXED_PRETRAIN = "can't change once stage pretrain has started"
+A_VARIANT = {"name": "other", "stages": [{"sft": {"nodes": 1, "gpusPerNode": 0, "config": {}}}]}
+LEARNING_RATE = "pretrain.config.optimizer.learning_rate_scheduler.learning_rate"
+LARGER = both(put("pretrain.nodes", 4), put("pretrain.config.parallelism.dp", 4))
+
+
+def another_variant(manifest: Manifest) -> None:
+    """The same fine-tuning under another name."""
+    variant = copy.deepcopy(manifest["spec"]["variants"][0])
+    manifest["spec"]["variants"].append(variant | {"name": "other"})
+
+
+EDITS = (
+    Edit("anything before the first stage", {}, both(put("tokenizer.path", "other"), LARGER)),
+    Edit("another tokenizer", TOKENIZED, put("tokenizer.path", "other"), FIXED_DATA),
+    Edit("another tokenizer where tokenize failed", {"tokenize": "Failed"}, put("tokenizer.path", "other")),
+    Edit("another text key", TOKENIZED, put("data.0.textKey", "content"), FIXED_DATA),
+    Edit("a text key that is the default", TOKENIZED, drop("data.0.textKey")),
+    Edit("another glob", TOKENIZED, put("data.0.glob", "*.parquet"), FIXED_DATA),
+    Edit("a limit", TOKENIZED, put("data.0.limit", 10), FIXED_DATA),
+    Edit("another source", TOKENIZED, put("data.-", {"name": "more", "path": "raw/more"}), FIXED_DATA),
+    Edit("a source less", TOKENIZED, drop("data.2"), FIXED_DATA),
+    Edit("more shards", TOKENIZED, put("tokenize.shards", 8), FIXED_DATA),
+    Edit("more pods that tokenize", TOKENIZED, put("tokenize.parallelism", 4)),
+    Edit("other weights before pretraining", TOKENIZED, put("data.0.weight", 0.5)),
+    Edit("another learning rate before pretraining", TOKENIZED, put(LEARNING_RATE, 0.001)),
+    Edit("other weights", PRETRAINING, put("data.0.weight", 0.5), FIXED_PRETRAIN),
+    Edit("another learning rate", PRETRAINING, put(LEARNING_RATE, 0.001), FIXED_PRETRAIN),
+    Edit("another learning rate between two attempts", PRETRAINING | {"pretrain": "Waiting"},
+         put(LEARNING_RATE, 0.001), FIXED_PRETRAIN),
+    Edit("another learning rate of a suspended stage", PRETRAINING | {"pretrain": "Suspended"},
+         put(LEARNING_RATE, 0.001), FIXED_PRETRAIN),
+    Edit("another learning rate where pretrain failed", PRETRAINING | {"pretrain": "Failed"},
+         put(LEARNING_RATE, 0.001)),
+    Edit("another seed", PRETRAINING, put("pretrain.config.general.seed", 9), FIXED_PRETRAIN),
+    Edit("a larger gang", PRETRAINING, LARGER, FIXED_PRETRAIN),
+    Edit("GPUs instead of CPUs", PRETRAINING, both(put("pretrain.nodes", 1), put("pretrain.gpusPerNode", 2)),
+         FIXED_PRETRAIN),
+    Edit("a section more", PRETRAINING, put("pretrain.config.lighteval", None), FIXED_PRETRAIN, False),
+    Edit("another project", PRETRAINING, put("pretrain.config.general.project", "other")),
+    Edit("another checkpoint interval", PRETRAINING, put(INTERVAL, 150)),
+    Edit("retention", PRETRAINING, put("pretrain.checkpoints.keepLast", 9)),
+    Edit("recovery", PRETRAINING, put("pretrain.recovery.hangTimeout", "1h")),
+    Edit("resources", PRETRAINING, put("pretrain.resources.limits.memory", "5Gi")),
+    Edit("placement", PRETRAINING, put("pretrain.nodeSelector", {"gpu": "h200"})),
+    Edit("suspension", PRETRAINING, put("suspend", True)),
+    Edit("evaluation", PRETRAINING, put("evaluate.tasks.-", {"name": "arc_it"})),
+    Edit("no evaluation", PRETRAINING, drop("evaluate")),
+    Edit("a release's licence", PRETRAINING, put("release.license", "apache-2.0")),
+    Edit("another claim", PRETRAINING, put("storage.claimName", "other"), "spec.storage.claimName can't change", False),
+    Edit("a claim of its own", PRETRAINING, put("storage", {"claim": {"size": "1Ti"}}),
+         "spec.storage.claimName can't change", False),
+    Edit("a variant more", TUNING, another_variant),
+    Edit("a variant less", TUNING, put("variants", [])),
+    Edit("a variant's learning rate before its stage", PRETRAINING, put(f"{SFT}.config.learning_rate", 1e-4)),
+    Edit("a variant's learning rate", TUNING, put(f"{SFT}.config.learning_rate", 1e-4), "sft stage of translate"),
+    Edit("a variant's GPUs", TUNING, put(f"{SFT}.gpusPerNode", 1), "add a variant with another name"),
+    Edit("a variant's recovery", TUNING, put(f"{SFT}.recovery.maxRestarts", 7)),
+)  # fmt: skip
