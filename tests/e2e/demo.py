@@ -94,8 +94,8 @@ def show(figures: dict[str, Any]) -> None:
     print("\n" + (OUT / "progression.md").read_text())
     for card in sorted(OUT.glob("*/README.md")):
         print(f"{card.parent.name}: {card.relative_to(REPOSITORY)}")
-        for trial in json.loads((card.parent / "trial.json").read_text()):
-            print(f"  > {trial['prompt'].strip()}\n    {trial['text'].strip()}\n")
+        text = card.read_text()
+        print(text[text.index("## Trial") : text.index("## How it was made")])
     print(
         f"Loss {figures['firstLoss']:.3f} → {figures['lastLoss']:.3f}; operator "
         f"{figures['operatorResidentBytes'] / 2**20:.0f} MiB, {figures['apiWrites']:.0f} API writes; "
