@@ -27,7 +27,7 @@ def copy_model(source: Path, target: Path, is_chat: bool) -> str:
 
     BadConfig where the model has no safetensors weights or, for a chat model, no chat template.
     """
-    if not (source / "config.json").is_file() or not any(source.glob(WEIGHTS[0]) or source.glob(WEIGHTS[1])):
+    if not (source / "config.json").is_file() or not list(source.glob("model*.safetensors")):
         raise BadConfig(
             "ModelMissing",
             f"There is no config.json with model.safetensors in {source}: the stage before has not finished.",

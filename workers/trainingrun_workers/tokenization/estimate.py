@@ -79,4 +79,4 @@ def in_words(size: float) -> str:
         if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:,.3g} TB"
+    return f"{size:,.4g} TB"
