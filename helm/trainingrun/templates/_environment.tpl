@@ -1,0 +1,39 @@
+{{/* The operator's variables, in the order of controller/settings.py. */}}
+{{- define "trainingrun.environment" -}}
+{{- $images := dict -}}
+{{- range list "tokenize" "pretrain" "convert" "evaluate" "sft" "release" -}}
+{{- $_ := set $images . (include "trainingrun.image" (dict "role" . "images" $.Values.images)) -}}
+{{- end -}}
+{{- $worker := .Values.worker -}}
+{{- $variables := list
+  (list "IMAGES" (toJson $images))
+  (list "IMAGE_PULL_POLICY" .Values.imagePullPolicy)
+  (list "IMAGE_PULL_SECRETS" (join "," .Values.imagePullSecrets))
+  (list "WORKER_SERVICE_ACCOUNT" $worker.serviceAccountName)
+  (list "REPORT_URL" (printf "http://%s.%s.svc:%v" (include "trainingrun.name" .) .Release.Namespace .Values.service.port))
+  (list "REPORT_SECONDS" $worker.reportSeconds)
+  (list "PROGRESS_SECONDS" $worker.progressSeconds)
+  (list "TOKEN_SECONDS" $worker.tokenSeconds)
+  (list "RUN_AS_USER" $worker.runAsUser)
+  (list "RUN_AS_GROUP" $worker.runAsGroup)
+  (list "FS_GROUP" ($worker.fsGroup | default ""))
+  (list "RUNTIME_CLASS" $worker.runtimeClassName)
+  (list "POD_LABELS" (toJson $worker.labels))
+  (list "POD_ANNOTATIONS" (toJson $worker.annotations))
+  (list "WORKER_ENV" (toJson $worker.env))
+  (list "DEFAULT_RESOURCES" (toJson $worker.defaultResources))
+  (list "SHM_SIZE" $worker.shmSize)
+  (list "NAMESPACES" (join "," .Values.watch.namespaces))
+  (list "READ_NODES" .Values.watch.nodes)
+  (list "WORKERS" .Values.operator.workers)
+  (list "PORT" .Values.service.port)
+  (list "PERIOD_SECONDS" .Values.operator.periodSeconds)
+  (list "LOG_LEVEL" .Values.operator.logLevel)
+-}}
+{{- range $variables }}
+- {name: TRAININGRUN_{{ index . 0 }}, value: {{ index . 1 | toString | quote }}}
+{{- end }}
+{{- with .Values.operator.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,153 @@
+"""The operator as a process of its own, with exactly the rights and the environment that the chart gives it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from builders import REPOSITORY
+from control_plane.api import Api, until
+from local_cluster.programs import built
+
+RELEASE = "trainingrun"
+ACCOUNT_NAMESPACE = "default"
+IMAGES = {role: f"registry.example/{role}:1" for role in "operator tokenize pretrain convert evaluate sft release".split()}
+
+
+def render_chart(*arguments: str) -> list[dict[str, Any]]:
+    """The chart's objects."""
+    images = ",".join(f"images.{role}={image}" for role, image in IMAGES.items())
+    chart = str(REPOSITORY / "helm" / "trainingrun")
+    command = [str(built("helm") / "helm"), "template", RELEASE, chart, "--set", images, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def install_rights(api: Api, *arguments: str) -> None:
+    """The chart's ServiceAccount, roles and bindings, nothing else."""
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    rights = [one for one in render_chart(*arguments) if one["kind"] in kinds]
+    api.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(rights))
+
+
+def chart_environment() -> dict[str, str]:
+    """The variables that the chart's Deployment sets."""
+    deployment = next(one for one in render_chart() if one["kind"] == "Deployment")
+    variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    return {one["name"]: one["value"] for one in variables}
+
+
+class Operator:
+    """One operator process."""
+
+    def __init__(self, api: Api, folder: Path, server: str | None = None, **environment: str) -> None:
+        """`server` is the API server's address as this operator shall see it: a proxy's, for example."""
+        self.api, self.folder = api, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.log = folder / "operator.log"
+        self._kubeconfig = self._write_kubeconfig(server or api.server)
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{REPOSITORY / 'operator'}:{REPOSITORY / 'workers'}",
+            "KUBECONFIG": str(self._kubeconfig),
+            **chart_environment(),
+            "TRAININGRUN_PORT": str(self.port),
+            "TRAININGRUN_LISTEN": "127.0.0.1",
+            **{f"TRAININGRUN_{name.upper()}": value for name, value in environment.items()},
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _write_kubeconfig(self, server: str) -> Path:
+        cluster = {"server": server} | (
+            {"certificate-authority": self.api.authority} if server.startswith("https") else {}
+        )
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "api", "cluster": cluster}],
+            "users": [{"name": "operator", "user": {"token": self.api.token(RELEASE, ACCOUNT_NAMESPACE)}}],
+            "contexts": [{"name": "it", "context": {"cluster": "api", "user": "operator"}}],
+            "current-context": "it",
+        }
+        path = self.folder / "operator.kubeconfig"
+        path.write_text(yaml.safe_dump(document))
+        path.chmod(0o600)
+        return path
+
+    def start(self) -> "Operator":
+        """Start it."""
+        assert self.process is None or self.process.poll() is not None
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "trainingrun.controller"], env=self._environment, stdout=log, stderr=log
+            )
+        return self
+
+    def wait_until_ready(self, seconds: float = 30.0) -> "Operator":
+        """Wait until its watches have shown what there is."""
+        until(lambda: self.answer("/readyz")[0] == 200, seconds)
+        return self
+
+    def answer(self, path: str, body: bytes | None = None, token: str = "") -> tuple[int, str]:
+        """Status and text of an answer of its server; status 0 where it does not answer."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str) -> float:
+        """The sum of all samples of a metric."""
+        lines = [line for line in self.answer("/metrics")[1].splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def kill(self) -> None:
+        """Kill it: no signal handler runs."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> float:
+        """End it as the kubelet would; how long it took."""
+        assert self.process is not None
+        started = time.monotonic()
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        return time.monotonic() - started
+
+    def said(self) -> str:
+        """Its log."""
+        return self.log.read_text() if self.log.exists() else ""
+
+
+@contextmanager
+def running(operator: Operator) -> Iterator[Operator]:
+    """Start an operator, wait until it is ready, and end it."""
+    try:
+        operator.start().wait_until_ready()
+        yield operator
+    finally:
+        if operator.process is not None and operator.process.poll() is None:
+            operator.kill()
+
+
+def free_port() -> int:
+    """A port on loopback that nothing listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
