@@ -55,9 +55,32 @@ class StageRun:
 
     def snapshot(self) -> dict[str, Any]:
         """What the pod last said of itself."""
-        snapshot: dict[str, Any] = json.loads((self.volume / f"runs/here/tiny/snapshots/{self.kind}-0.json").read_text())
+        snapshot: dict[str, Any] = json.loads(
+            (self.volume / f"runs/here/tiny/snapshots/{self.kind}-0.json").read_text()
+        )
         return snapshot
 
     def log(self) -> str:
         """What the last attempt printed."""
         return (self.volume.parent / f"{self.kind}-{self.folder.replace('/', '-')}-{self.attempt}" / "log").read_text()
+
+
+MAKE_MODEL: Final = """
+import sys, torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+tokenizer, folder, seed, dtype = sys.argv[1:]
+torch.manual_seed(int(seed))
+config = LlamaConfig(
+    vocab_size=4096, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, max_position_embeddings=256, bos_token_id=0, eos_token_id=1, tie_word_embeddings=True,
+    initializer_range=0.1,
+)
+LlamaForCausalLM(config).to(getattr(torch, dtype)).save_pretrained(folder)
+AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
+"""
+
+
+def make_model(python: Path, folder: Path, seed: int, dtype: str = "bfloat16") -> None:
+    """A Llama of random weights with the quickstart's tokenizer, as transformers writes it."""
+    command = [str(python), "-c", MAKE_MODEL, str(EXAMPLE / "tokenizer"), str(folder), str(seed), dtype]
+    subprocess.run(command, check=True, capture_output=True)

@@ -21,7 +21,7 @@ def write_model(into: Path, config: Any, weights: dict[str, Any], tokenizer: Pat
 
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
-    parameters = sum(one.numel() for one in model.parameters())
+    parameters: int = sum(one.numel() for one in model.parameters())
     _check(model, weights)
     model.load_state_dict(weights, strict=False, assign=True)
     model.tie_weights()

@@ -41,7 +41,7 @@ def read_tensor(folder: Path) -> Any:
     if filled != whole.numel():
         raise BadData(
             "CheckpointTorn",
-            f"The files in {folder} hold {filled:,} of {whole.numel():,} weights: a shard of the checkpoint is missing.",
+            f"The files in {folder} hold {filled:,} of {whole.numel():,} weights: a shard of it is missing.",
         )
     return whole
 

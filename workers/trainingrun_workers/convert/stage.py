@@ -30,7 +30,7 @@ _REPORTED: Final = ("maxLogitDifference", "argmaxAgreement", "parameters")
 def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     """Convert the batch's steps, oldest first; those that have their marker are left alone."""
     spec: ConvertSpec = stage_input.spec  # type: ignore[assignment]
-    os.environ.setdefault("TQDM_DISABLE", "1")  # the engines' bars would fill the log
+    os.environ.setdefault("TQDM_MININTERVAL", "60")  # the engines' bars would fill the log
     reporter.update(unit="models", total=len(spec.steps), activity="loading")
     load_tokenizer(volume.path(spec.tokenizer))  # says so before any work if there is none
     converter = Converter(spec, volume, make_folder(volume.path(stage_input.folder)))
@@ -98,10 +98,11 @@ class Converter:
         weights = llama_weights(checkpoint, Shape.of(raw))
         dtype = weights["model.embed_tokens.weight"].dtype
         needed = sum(one.numel() * one.element_size() for one in weights.values())
-        if needed > self.volume.free_bytes():
+        free = self.volume.free_bytes()
+        if needed > free:
             raise VolumeFull(
-                f"The model of {checkpoint.name} takes {needed:,} bytes but {self.volume.free_bytes():,} are free: make "
-                "room on the claim or use a larger one, then it goes on by itself."
+                f"The model of {checkpoint.name} takes {needed:,} bytes but {free:,} are free: make room on the claim "
+                "or use a larger one, then it goes on by itself."
             )
         name = str(dtype).removeprefix("torch.")
         parameters = write_model(into, llama_config(raw, name), weights, self.volume.path(self.spec.tokenizer))

@@ -1,0 +1,105 @@
+"""Runs an evaluate stage's pod: each model's scores are on the volume as soon as they are known."""
+
+import json
+import logging
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
+from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.evaluate.results import document, evaluation_key, main_scores, read_document
+from trainingrun_workers.evaluate.task_folder import TaskFolder
+from trainingrun_workers.offline import go_offline
+from trainingrun_workers.reporting import Reporter
+from trainingrun_workers.volume import Volume, make_folder, mark_complete, write_atomic
+
+HUB_CACHE: Final = "huggingface"  # at the volume's root: a hub cache that was filled beforehand
+LOGGER: Final = logging.getLogger(__name__)
+_FILE_NAME: Final = re.compile(r"[\w.-]+")
+
+
+def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
+    """Score the batch's models; those that already have a document of this very evaluation are left alone.
+
+    The output is {"models": {name: {"step", "scores": {"task/metric": value}}}} with the main metric of each task.
+    """
+    spec: EvaluateSpec = stage_input.spec  # type: ignore[assignment]
+    _quieten(volume)
+    folder = make_folder(volume.path(stage_input.folder))
+    with tempfile.TemporaryDirectory(prefix="tasks-") as scratch:
+        reporter.update(unit="tasks", total=len(spec.models) * len(spec.tasks), activity="reading the tasks")
+        tasks = TaskFolder.prepare(volume.path(spec.task_folder), Path(scratch)) if spec.task_folder else None
+        evaluation = Evaluation(spec, tasks, folder, reporter)
+        done = {model.name: evaluation.of(model, volume.path(model.folder)) for model in spec.models}
+    if spec.progression:
+        from trainingrun_workers.evaluate.progression import write_progression
+
+        reporter.update(activity="drawing")
+        write_progression(folder, evaluation.key)
+    output = {"models": {name: {"step": one["step"], "scores": main_scores(one)} for name, one in done.items()}}
+    mark_complete(folder, output)
+    reporter.update(activity="done")
+    return Result(int(ExitCode.DONE), "Completed", f"{len(done)} models are evaluated.", output=output)
+
+
+class Evaluation:
+    """One set of tasks and seeds; the harness is loaded with the first model that needs it."""
+
+    def __init__(self, spec: EvaluateSpec, tasks: TaskFolder | None, folder: Path, reporter: Reporter) -> None:
+        from trainingrun_workers.evaluate.harness import version
+
+        self._spec = spec
+        self._tasks = tasks
+        self._folder = folder
+        self._reporter = reporter
+        self._harness: Any = None
+        self._version = version()
+        digests = {task.name: tasks.digest(task.name) for task in spec.tasks} if tasks else {}
+        self.key = evaluation_key(spec, self._version, digests)
+
+    def of(self, model: EvaluatedModel, source: Path) -> dict[str, Any]:
+        """The document of a model, made where it isn't there yet."""
+        if not _FILE_NAME.fullmatch(model.name):
+            raise BadConfig(
+                "ModelNameInvalid", f"The model name {model.name!r} can't name a file: use letters and dashes."
+            )
+        path = self._folder / f"{model.name}.json"
+        known = read_document(path, self.key)
+        if known is not None:
+            self._advance(len(self._spec.tasks))
+            return known
+        self._reporter.update(activity=f"loading {model.name}")
+        harness = self._loaded()
+        loaded = harness.model(source)
+        self._reporter.update(activity=f"evaluating {model.name}")
+        results = harness.evaluate(loaded, lambda task: self._advance(1))
+        dtype = str(loaded.model.dtype).removeprefix("torch.")
+        content = document(model, self._spec, self._version, self.key, dtype, results)
+        write_atomic(path, json.dumps(content, indent=1) + "\n")
+        LOGGER.info("%s: %s", model.name, main_scores(content))
+        return content
+
+    def _loaded(self) -> Any:
+        if self._harness is None:
+            from trainingrun_workers.evaluate.harness import Harness
+
+            self._harness = Harness(self._spec, self._tasks)
+        return self._harness
+
+    def _advance(self, tasks: int) -> None:
+        self._reporter.update(step=self._reporter.snapshot.step + tasks)
+
+
+def _quieten(volume: Volume) -> None:
+    """Settings that the libraries read when they are imported."""
+    go_offline()
+    cache = volume.path(HUB_CACHE)
+    if cache.is_dir():
+        os.environ.update(HF_HOME=str(cache), HF_DATASETS_CACHE=str(cache / "datasets"))
+    os.environ.setdefault("TQDM_MININTERVAL", "60")
+    os.environ["DISABLE_MULTIPROC"] = "1"  # bootstrapping in processes of its own would load everything again
+    for name in ("lm_eval", "lm-eval", "httpx", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)
