@@ -1,0 +1,54 @@
+"""The images: what each is built from, which stages of a run use it, and what its build cost.
+
+    rootfs → base → operator
+                  → quickstart-data
+                  → datatrove-engine → datatrove
+                  → torch → nanotron-engine → nanotron
+                          → lm-eval-engine  → lm-eval
+                          → axolotl-engine  → axolotl
+
+The engines' images hold what others wrote and change seldom; those over them add our workers in one small layer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image; `folder` is the one below images/ that its Containerfile is in."""
+
+    folder: str
+    base: str | None  # the image it is built on, passed as BASE_IMAGE
+    seconds: float  # a cold build on two cores
+    roles: tuple[str, ...] = ()  # keys of images.json: the operator, the kinds of stages, the quickstart's data
+    arguments: tuple[str, ...] = ()  # build arguments that its content depends on
+
+
+# In building order: each after its base, what others wait for first.
+CATALOGUE: Final = {
+    "rootfs": Image("rootfs", None, 40),
+    "base": Image("base", "rootfs", 10),
+    "torch": Image("torch", "base", 150, arguments=("CUDA",)),
+    "datatrove-engine": Image("datatrove", "base", 25),
+    "datatrove": Image("workers", "datatrove-engine", 3, ("tokenize",), ("VERSION",)),
+    "operator": Image("operator", "base", 20, ("operator",), ("VERSION",)),
+    "quickstart-data": Image("quickstart-data", "base", 3, ("quickstart-data",), ("VERSION",)),
+    "nanotron-engine": Image("nanotron", "torch", 10),
+    "nanotron": Image("workers", "nanotron-engine", 3, ("pretrain",), ("VERSION",)),
+    "axolotl-engine": Image("axolotl", "torch", 70),
+    "axolotl": Image("workers", "axolotl-engine", 3, ("sft",), ("VERSION",)),
+    "lm-eval-engine": Image("lm-eval", "torch", 40),
+    "lm-eval": Image("workers", "lm-eval-engine", 3, ("convert", "evaluate", "release"), ("VERSION",)),
+}
+
+
+def with_bases(names: list[str]) -> list[str]:
+    """The named images and all that they are built on, in building order; all images for no name."""
+    wanted: set[str] = set()
+    for name in names or CATALOGUE:
+        here: str | None = name
+        while here is not None:
+            wanted.add(here)
+            here = CATALOGUE[here].base
+    return [name for name in CATALOGUE if name in wanted]
