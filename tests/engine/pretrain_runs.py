@@ -1,6 +1,7 @@
 """Pretrain stages as a pod runs them, with a tiny Llama on token folders made here, on this machine's CPU."""
 
 import array
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from trainingrun_workers import processes
 from trainingrun_workers.contract import DataSource, DataStage, PretrainSpec, Result, RunReference, StageInput
 from trainingrun_workers.volume import mark_complete
 
@@ -90,20 +92,14 @@ class Pod:
 
     def ranks(self) -> list[int]:
         """The process ids of its ranks that have started Python."""
-        command = "ps -eo pid=,ppid=,args="
-        lines = subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout.splitlines()
-        parents = {int(line.split()[0]): (int(line.split()[1]), line) for line in lines}
-        return sorted(
-            one for one, (_, line) in parents.items()
-            if "pretrain.rank" in line and "torch.distributed.run" not in line and self._owns(one, parents)
-        )  # fmt: skip
+        return sorted(one for one in processes.descendants(self.process.pid) if _is_rank(one))
 
-    def _owns(self, process: int, parents: dict[int, tuple[int, str]]) -> bool:
-        while process in parents:
-            process = parents[process][0]
-            if process == self.process.pid:
-                return True
-        return False
+    def end(self) -> None:
+        """Leave nothing of it running."""
+        if self.process.poll() is None:
+            for one in (*processes.descendants(self.process.pid), self.process.pid):
+                kill(one)
+            self.process.wait()
 
 
 @dataclass
@@ -118,6 +114,7 @@ class PretrainRun:
     spec: dict[str, Any] = field(default_factory=dict)
     attempt: int = 0
     volume: Path = field(init=False)
+    pods: list[Pod] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.volume = self.root / "volume"
@@ -150,11 +147,12 @@ class PretrainRun:
         with (own / "log").open("wb") as log:
             command = [str(self.python), "-m", "trainingrun_workers", "pretrain"]
             process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
-        return Pod(process, own / "words.json", own / "log")
+        self.pods.append(Pod(process, own / "words.json", own / "log"))
+        return self.pods[-1]
 
     def run(self, **environment: str) -> Result:
         """One attempt to its end."""
-        result = self.start(**environment).wait()
+        result = self.start(0, **environment).wait()
         self.attempt += 1
         return result
 
@@ -168,10 +166,11 @@ class PretrainRun:
         return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
 
     def weights(self, step: int) -> str:
-        """A checksum of a checkpoint's weights."""
+        """A checksum of a checkpoint's weights, without the files' headers, whose keys come in any order."""
         digest = hashlib.sha256()
         for path in sorted((self.folder / f"checkpoints/step-{step:08d}/model").rglob("*.safetensors")):
-            digest.update(path.read_bytes())
+            data = path.read_bytes()
+            digest.update(data[8 + int.from_bytes(data[:8], "little") :])
         return digest.hexdigest()
 
     def _input(self) -> StageInput:
@@ -206,4 +205,13 @@ def slowly(run: PretrainRun, steps: int = 2000) -> PretrainRun:
 
 def kill(process: int) -> None:
     """As the kernel does when memory runs out."""
-    os.kill(process, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def _is_rank(process: int) -> bool:
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"trainingrun_workers.pretrain.rank" in command and b"torch.distributed.run" not in command

@@ -62,8 +62,8 @@ class Trainer(DistributedTrainer):  # type: ignore[misc]
 
     def checkpoint_bytes(self) -> int:
         """About how large a checkpoint is: weights as they are, and in float32 weights and Adam's two moments."""
-        own = sum(one.numel() * (one.element_size() + 12) for one in self.unwrapped_model.parameters())
-        return own * self.config.parallelism.tp * self.config.parallelism.pp
+        own: int = sum(one.numel() * (one.element_size() + 12) for one in self.unwrapped_model.parameters())
+        return own * int(self.config.parallelism.tp * self.config.parallelism.pp)
 
     def ranks(self) -> dict[str, int]:
         """The sizes of the parallel dimensions, by name."""

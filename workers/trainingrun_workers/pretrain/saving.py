@@ -3,7 +3,7 @@
 import logging
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from trainingrun_workers.contract import PretrainSpec
 from trainingrun_workers.errors import NO_ROOM, Retry, VolumeFull
@@ -12,8 +12,9 @@ from trainingrun_workers.pretrain.checkpoints import Checkpoints, sync
 from trainingrun_workers.pretrain.retention import Retention
 from trainingrun_workers.volume import Volume
 
-LOGGER = logging.getLogger(__name__)
-SPARE = 1.05  # of a checkpoint's size: file systems need some room of their own
+LOGGER: Final = logging.getLogger(__name__)
+_NO_ROOM: Final = "no space or no inodes left"
+SPARE: Final = 1.05  # of a checkpoint's size: file systems need some room of their own
 
 
 class Writer(Protocol):
@@ -110,8 +111,14 @@ class Saving:
 
     def _failure(self, step: int, words: str, needed: int) -> Retry:
         free = self._volume.free_bytes()
-        if words.startswith("full") or free < needed:
+        if free < needed:
             return _full(step, free, needed, self._steps)
+        if words.startswith(_NO_ROOM):
+            return VolumeFull(
+                f"The volume had no room for checkpoint {step} ({words}): make room on the claim or use a larger one; "
+                f"training goes on from {_last(self._steps)}.",
+                max(self._steps, default=None),
+            )
         return Retry(
             "SaveFailed",
             f"Checkpoint {step} could not be written ({words}); training goes on from {_last(self._steps)}.",
@@ -122,7 +129,7 @@ class Saving:
 def _words(error: Any) -> str:
     text = " ".join(str(error).split())[:300]
     full = getattr(error, "errno", None) in NO_ROOM or "No space left" in text or "os error 28" in text
-    return f"full: {text}" if full else text or type(error).__name__
+    return f"{_NO_ROOM}: {text}" if full else text or type(error).__name__
 
 
 def _full(step: int, free: int, needed: int, steps: tuple[int, ...]) -> VolumeFull:

@@ -1,0 +1,189 @@
+"""What ends a pretrain stage early: each leaves a sentence, the right exit code and no half of a checkpoint."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.pretrain_runs import RUN_FOLDER, Pod, PretrainRun, kill, slowly, wait_until
+from trainingrun_workers.pretrain.checkpoints import Checkpoints
+from trainingrun_workers.volume import mark_complete
+
+EnginePython = Callable[[str], Path]
+
+
+@pytest.fixture
+def run(engine_python: EnginePython, tmp_path: Path) -> Iterator[PretrainRun]:
+    made = PretrainRun(engine_python("nanotron"), tmp_path)
+    yield made
+    for pod in made.pods:
+        pod.end()
+
+
+@pytest.fixture
+def pair(engine_python: EnginePython, tmp_path: Path) -> Iterator[PretrainRun]:
+    """Two ranks in a pod, with enough to do to be interrupted."""
+    made = slowly(PretrainRun(engine_python("nanotron"), tmp_path, ranks=2))
+    yield made
+    for pod in made.pods:
+        pod.end()
+
+
+def store(run: PretrainRun) -> Checkpoints:
+    return Checkpoints(run.folder / "checkpoints")
+
+
+def until_trained(run: PretrainRun, pod: Pod, step: int) -> None:
+    wait_until(lambda: (store(run).newest() or 0) >= step or pod.process.poll() is not None)
+    assert pod.process.poll() is None, pod.log.read_text()[-4000:]
+
+
+def end_early(run: PretrainRun, step: int) -> None:
+    """Let the next attempt end at a step."""
+    run.attempt += 1
+    run.config["tokens"]["train_steps"] = step
+
+
+@contextmanager
+def small_volume(path: Path, options: str) -> Iterator[None]:
+    """A file system of its own, as a claim is; needs root, as the project's other tests do."""
+    path.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_a_stop_saves_the_step_it_was_at_and_the_next_attempt_goes_on_from_there(pair: PretrainRun) -> None:
+    pod = pair.start()
+    until_trained(pair, pod, 10)
+    pod.process.send_signal(signal.SIGTERM)
+    result = pod.wait(20)
+
+    assert (result.exit_code, result.reason) == (143, "Preempted")
+    assert result.step == store(pair).newest()
+    assert result.step is not None and result.step % 10, "saved by the stop, not by the schedule"
+
+    end_early(pair, result.step + 5)
+    assert pair.run().reason == "Completed"
+    steps = [line["step"] for line in pair.curve()]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == result.step + 5
+
+
+def test_a_stop_before_anything_is_trained_counts_as_a_stop(run: PretrainRun) -> None:
+    pod = run.start()
+    wait_until(lambda: bool(pod.ranks()))
+    pod.process.send_signal(signal.SIGTERM)
+
+    assert pod.wait(20).exit_code == 143
+
+
+def test_a_killed_rank_is_tried_again_from_a_whole_checkpoint(pair: PretrainRun) -> None:
+    pod = pair.start()
+    until_trained(pair, pod, 10)
+    kill(pod.ranks()[1])
+    result = pod.wait(40)
+
+    assert (result.exit_code, result.reason) == (75, "RankLost")
+    assert "ended without a word" in result.message
+    assert store(pair).set_torn_aside() == ()
+    newest = store(pair).newest()
+    assert newest is not None
+
+    end_early(pair, newest + 5)
+    assert pair.run().reason == "Completed"
+
+
+def test_a_hang_is_noticed_and_the_stacks_are_kept(pair: PretrainRun) -> None:
+    pair.spec["hang_timeout"] = 2
+    pod = pair.start()
+    until_trained(pair, pod, 10)
+    os.kill(pod.ranks()[0], signal.SIGSTOP)
+    result = pod.wait(40)
+
+    assert (result.exit_code, result.reason) == (75, "Hang")
+    stacks = [pair.volume / RUN_FOLDER / f"stacks/pretrain-a0-n0-r{rank}.txt" for rank in (0, 1)]
+    assert all("loop.py" in path.read_text() for path in stacks)
+    assert not pod.ranks()
+
+
+def test_a_full_volume_is_tried_again_and_goes_on_when_there_is_room(
+    engine_python: EnginePython, tmp_path: Path
+) -> None:
+    with small_volume(tmp_path / "volume", "size=640k"):
+        run = PretrainRun(engine_python("nanotron"), tmp_path)
+        result = run.run()
+        assert (result.exit_code, result.reason) == (75, "VolumeFull")
+        assert result.step == store(run).newest() == 0
+        assert "make room on the claim" in result.message
+
+        subprocess.run(["mount", "-o", "remount,size=64m", str(run.volume)], check=True)
+        assert run.run().reason == "Completed"
+
+
+def test_a_save_that_runs_out_of_room_halfway_leaves_nothing_behind(
+    engine_python: EnginePython, tmp_path: Path
+) -> None:
+    with small_volume(tmp_path / "volume", "size=64m,nr_inodes=110"):
+        run = PretrainRun(engine_python("nanotron"), tmp_path)
+        result = run.run()
+
+        assert (result.exit_code, result.reason) == (75, "VolumeFull")
+        assert run.checkpoints() == [f"step-{step:08d}" for step in store(run).complete()]
+
+
+def test_a_loss_that_is_no_number_is_refused(run: PretrainRun) -> None:
+    run.config["optimizer"]["learning_rate_scheduler"] |= {"learning_rate": 1e38, "lr_warmup_steps": 1}
+    result = run.run()
+
+    assert (result.exit_code, result.reason) == (65, "NonFiniteLoss")
+    assert "lower the learning rate" in result.message
+    assert store(run).complete() == (0,)
+
+
+def test_a_key_that_nanotron_does_not_know_is_refused(run: PretrainRun) -> None:
+    run.config["optimizer"]["adam_gamma"] = 1
+    result = run.run()
+
+    assert (result.exit_code, result.reason) == (78, "BadEngineConfig")
+    assert "adam_gamma" in result.message
+
+
+def test_a_token_outside_the_vocabulary_is_refused(run: PretrainRun) -> None:
+    run.config["model"]["model_config"]["vocab_size"] = 60
+    result = run.run()
+
+    assert (result.exit_code, result.reason) == (65, "TokenOutOfVocabulary")
+
+
+def test_tokens_that_are_not_complete_are_refused(run: PretrainRun) -> None:
+    (run.volume / "tokens/it/COMPLETE.json").unlink()
+    result = run.run()
+
+    assert (result.exit_code, result.reason) == (65, "TokensMissing")
+    mark_complete(run.volume / "tokens/it", {"tokens": 1})
+    assert run.run().reason == "TokensTorn"
+
+
+def test_a_master_that_never_comes_is_tried_again(engine_python: EnginePython, tmp_path: Path) -> None:
+    run = PretrainRun(engine_python("nanotron"), tmp_path, nodes=2)
+    nowhere = {"PET_MASTER_ADDR": "master.invalid", "TRAININGRUN_RENDEZVOUS_SECONDS": "1"}
+    result = run.start(node=1, **nowhere).wait(30)
+
+    assert (result.exit_code, result.reason) == (75, "MasterUnreachable")
+
+
+def test_a_gang_that_is_not_complete_in_time_is_tried_again(engine_python: EnginePython, tmp_path: Path) -> None:
+    run = PretrainRun(engine_python("nanotron"), tmp_path, nodes=2)
+    alone = {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": "29641", "TRAININGRUN_RENDEZVOUS_SECONDS": "2"}
+    result = run.start(node=0, **alone).wait(30)
+
+    assert (result.exit_code, result.reason) == (75, "RendezvousFailed")
+    assert json.loads((run.volume / RUN_FOLDER / "results/pretrain-a0-0.json").read_text())["reason"] == result.reason

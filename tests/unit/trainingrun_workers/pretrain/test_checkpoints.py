@@ -1,0 +1,66 @@
+from pathlib import Path
+
+from trainingrun_workers.pretrain.checkpoints import Checkpoints
+
+
+def save(store: Checkpoints, step: int) -> Path:
+    (store.begin(step) / "weights").write_bytes(b"w" * step)
+    return store.finish(step, {"tokens": 10 * step})
+
+
+def test_a_checkpoint_is_there_once_it_is_finished(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path / "checkpoints")
+    (store.begin(300) / "weights").write_bytes(b"w")
+
+    assert store.complete() == ()
+    store.finish(300, {"tokens": 3000})
+    assert store.newest() == 300
+    assert store.marker(300) == {"step": 300, "tokens": 3000, "files": {"weights": 1}}
+
+
+def test_the_newest_is_the_highest_complete_one(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    for step in (0, 1200, 300, 100_000_000):
+        save(store, step)
+    (store.path(100_000_000) / "COMPLETE.json").unlink()
+
+    assert store.complete() == (0, 300, 1200)
+    assert store.newest() == 1200
+    assert Checkpoints(tmp_path / "nothing").newest() is None
+
+
+def test_a_killed_save_leaves_nothing_to_be_read_and_is_cleared_away(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    save(store, 300)
+    (store.begin(600) / "weights").write_bytes(b"half")
+
+    assert store.complete() == (300,)
+    assert store.set_torn_aside() == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000300"]
+
+
+def test_a_checkpoint_without_its_marker_or_with_a_shorter_file_is_set_aside(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    for step in (300, 600, 900):
+        save(store, step)
+    (store.path(600) / "COMPLETE.json").unlink()
+    (store.path(900) / "weights").write_bytes(b"w")
+
+    assert store.set_torn_aside() == ("torn-step-00000600-0", "torn-step-00000900-0")
+    assert store.complete() == (300,)
+
+
+def test_a_step_that_is_torn_twice_keeps_both(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    for number in range(2):
+        save(store, 300)
+        (store.path(300) / "weights").unlink()
+        assert store.set_torn_aside() == (f"torn-step-00000300-{number}",)
+
+
+def test_a_removed_checkpoint_is_gone_under_any_name(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    save(store, 300)
+    store.remove(300)
+
+    assert list(tmp_path.iterdir()) == []
