@@ -1,34 +1,27 @@
 """GENERATED FILES: written by `make generate`, compared by `make verify`; `python -m trainingrun.api.generate`."""
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from trainingrun.api.chart_values import values_schema
 from trainingrun.api.crd import MAX_BYTES, crd
 from trainingrun.api.policy import policies
+from trainingrun.api.reference import reference
+from trainingrun.api.yaml_text import dumped
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 MEND: Final = "run `make generate`, and commit what it writes"
 _HEADER: Final = "# Made by `make generate` from operator/trainingrun/api: never edit it here.\n"
 
 
-class _Literal(yaml.SafeDumper):
-    """A dumper that repeats what occurs twice instead of pointing at it."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Never an alias."""
-        return True
-
-
 def as_yaml(*documents: dict[str, Any]) -> str:
     """Documents as one YAML text with a header that says where it comes from."""
-    dumped = (yaml.dump(one, Dumper=_Literal, sort_keys=False, width=118, allow_unicode=True) for one in documents)
-    return _HEADER + "---\n".join(dumped)
+    return _HEADER + "---\n".join(dumped(one) for one in documents)
 
 
 def _crd() -> str:
@@ -44,9 +37,15 @@ def _policy() -> str:
     return "{{- if .Values.admissionPolicy.enabled }}\n" + text + "{{- end }}\n"
 
 
+def _values_schema() -> str:
+    return json.dumps(values_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 FILES: Final[dict[str, Callable[[], str]]] = {
     "crds/trainingruns.yaml": _crd,
+    "docs/reference.md": reference,
     "helm/trainingrun/crds/trainingruns.yaml": _crd,
+    "helm/trainingrun/values.schema.json": _values_schema,
     "helm/trainingrun/templates/admission-policy.yaml": _policy,
 }
 FOLDERS: Final = ("crds", "helm/trainingrun/crds")  # which hold nothing else

@@ -30,7 +30,16 @@ class Check:
     """One validation of a policy."""
 
     cel: str
-    message: str  # a CEL expression that yields the sentence
+    sentence: str  # what is said where it does not hold, with {name} for what is filled in
+    fills: tuple[tuple[str, str], ...] = ()  # CEL that yields a string, by name
+
+    @property
+    def message(self) -> str:
+        """CEL that yields the sentence."""
+        expression = _said(self.sentence)
+        for name, cel in self.fills:
+            expression = expression.replace("{" + name + "}", f"' + {cel} + '")
+        return expression
 
 
 def _said(sentence: str) -> str:
@@ -64,16 +73,18 @@ _SPEC_VARIABLES: Final = {
 }
 
 SPEC_CHECKS: Final = (
-    *(Check(rule.cel, _said(rule.message)) for rule in RULES if rule.untyped and rule.cel is not None),
+    *(Check(rule.cel, rule.message) for rule in RULES if rule.untyped and rule.cel is not None),
     Check(
         "variables.world == variables.processes",
-        "'spec.pretrain.config.parallelism asks for dp·tp·pp = ' + string(variables.world) + ' processes, but "
-        "spec.pretrain.nodes and gpusPerNode give ' + string(variables.processes) + ': change one of them.'",
+        "spec.pretrain.config.parallelism asks for dp·tp·pp = {world} processes, but spec.pretrain.nodes and "
+        "gpusPerNode give {processes}: change one of them.",
+        (("world", "string(variables.world)"), ("processes", "string(variables.processes)")),
     ),
     Check(
         "variables.onCpu.size() == 0",
-        "'The sft stage of ' + variables.onCpu.join(', ') + ' has several nodes without GPUs, but Axolotl trains on "
-        "CPU in one process: set nodes: 1.'",
+        "The sft stage of {variants} has several nodes without GPUs, but Axolotl trains on CPU in one process: set "
+        "nodes: 1.",
+        (("variants", "variables.onCpu.join(', ')"),),
     ),
 )
 
@@ -135,32 +146,29 @@ _CHANGE_VARIABLES: Final = {
 CHANGE_CHECKS: Final = (
     Check(
         f"variables.started.size() == 0 || {_same('spec.storage.claimName', _said(''))}",
-        _said(f"spec.storage.claimName can't change once a stage has started: {_INSTEAD}"),
+        f"spec.storage.claimName can't change once a stage has started: {_INSTEAD}",
     ),
     Check(
         "!('tokenize' in variables.started) || ("
         f"{_same('spec.tokenizer.path')} && object.spec.?tokenize.shards.orValue({_default(Tokenize, 'shards')}) == "
         f"oldObject.spec.?tokenize.shards.orValue({_default(Tokenize, 'shards')}) && "
         f"sets.equivalent({_sources('object', _READ)}, {_sources('oldObject', _READ)}))",
-        _said(
-            "spec.tokenizer, spec.tokenize.shards and the sources of spec.data can't change once stage tokenize has "
-            f"started: {_INSTEAD}"
-        ),
+        "spec.tokenizer, spec.tokenize.shards and the sources of spec.data can't change once stage tokenize has "
+        f"started: {_INSTEAD}",
     ),
     Check(
         "!('pretrain' in variables.started) || (variables.sameConfig && "
         f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
         f"{_gang_same(Pretrain, 'spec.pretrain', _BOTH)} && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        _said(
-            "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
-            f"stage pretrain has started: {_INSTEAD}"
-        ),
+        "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
+        f"stage pretrain has started: {_INSTEAD}",
     ),
     Check(
         "variables.changedVariants.size() == 0",
-        "'The sft stage of ' + variables.changedVariants.join(', ') + ' has started, so its config, nodes and "
-        "gpusPerNode can\\'t change: undo the change, or add a variant with another name.'",
+        "The sft stage of {variants} has started, so its config, nodes and gpusPerNode can't change: undo the change, "
+        "or add a variant with another name.",
+        (("variants", "variables.changedVariants.join(', ')"),),
     ),
 )
 

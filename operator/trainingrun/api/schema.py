@@ -8,7 +8,7 @@ wrote and a later version may change one. Format: Kubernetes' documentation, "Sp
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trainingrun.api.base import Model
+from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
@@ -19,7 +19,7 @@ _KEPT: Final = (
 )  # fmt: skip
 
 
-def structural(model: type[Model]) -> Schema:
+def structural(model: type[BaseModel]) -> Schema:
     """The structural schema of a model with everything below it; ValueError for a type that has none."""
     full = model.model_json_schema(by_alias=True)
     return _node(full, full.get("$defs", {}))
