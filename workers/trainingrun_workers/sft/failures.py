@@ -1,0 +1,96 @@
+"""What an exception of Axolotl, or of a library below it, means for the stage."""
+
+import enum
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
+
+from trainingrun_workers.errors import NO_ROOM, BadConfig, BadData, Retry, StageError, VolumeFull
+
+_SHOWN: Final = 900  # characters of another's message
+_NO_ROOM: Final = ("No space left", "os error 28", "Disk quota exceeded")
+_TORN_WRITE: Final = "PytorchStreamWriter failed"  # torch's words for a write that the disk cut short
+# What code raises that can't do with what it was given; anything else is nobody's fault and tried again.
+_REFUSALS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, NotImplementedError)
+
+
+class Phase(enum.Enum):
+    """What the stage is at, and so what is at fault when it is refused."""
+
+    CONFIGURING = "Axolotl refuses the configuration"
+    READING = "Axolotl can't use the data"
+    BUILDING = "Axolotl can't train with the configuration"
+    TRAINING = "The training failed"
+
+
+class Progress:
+    """Holds the phase, which changes in the midst of Axolotl's work."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.CONFIGURING
+
+    @contextmanager
+    def translated(self, newest: Any) -> Iterator[None]:
+        """Exceptions as StageErrors where they tell something; `newest` yields the step that is safe."""
+        import jinja2
+        from datasets.exceptions import DatasetsError
+        from safetensors import SafetensorError
+
+        known = (*_REFUSALS, OSError, RuntimeError, ImportError, DatasetsError, SafetensorError, jinja2.TemplateError)
+        try:
+            yield
+        except StageError:
+            raise
+        except known as error:
+            self._translate(error, newest())
+
+    def _translate(self, error: Exception, step: int | None) -> NoReturn:
+        if any(_says_no_room(one) for one in _chain(error)):
+            raise VolumeFull(
+                "The volume had no room for what the stage writes: make room on the claim or use a larger one; it goes "
+                f"on from {_place(step)}.", step,
+            ) from error  # fmt: skip
+        if "out of memory" in str(error).lower():
+            raise Retry(
+                "OutOfMemory",
+                f"The GPU's memory did not suffice ({_words(error)}): lower micro_batch_size or sequence_len; it goes "
+                f"on from {_place(step)}.", step,
+            ) from error  # fmt: skip
+        message = f"{self.phase.value}: {_words(error)}."
+        if self.phase is Phase.READING and not _is_system(error):
+            raise BadData("DataRefused", message) from error
+        if self.phase in (Phase.CONFIGURING, Phase.BUILDING) and isinstance(error, (*_REFUSALS, ImportError)):
+            raise BadConfig("AxolotlRefused", message) from error
+        raise error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _says_no_room(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return True
+    return any(words in str(error) for words in (*_NO_ROOM, _TORN_WRITE))
+
+
+def _is_system(error: Exception) -> bool:
+    """Whether it is the machine's or the network's doing: no such file is the data's."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.ENOENT)
+
+
+def _words(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if callable(details):  # pydantic's
+        said = (f"{'.'.join(map(str, one['loc'])) or 'configuration'}: {one['msg']}" for one in details())
+        return "; ".join(said)[:_SHOWN].rstrip(".")
+    cause = error.__cause__ if type(error).__name__ == "DatasetGenerationError" else None
+    text = " ".join(str(cause or error).split())[:_SHOWN].rstrip(".")
+    return f"{type(cause or error).__name__}: {text}" if isinstance(error, KeyError) or not text else text
+
+
+def _place(step: int | None) -> str:
+    return f"step {step}" if step else "the start"

@@ -1,0 +1,81 @@
+"""The tokenized conversations of a stage on its volume, which a later attempt takes up when they are whole.
+
+Axolotl takes any prepared folder that is not empty for a whole one, and a lock file of a killed process for a living
+one; so both are seen to here. The folder's COMPLETE_MARKER holds the counts of `RowCounts` and the files that were
+read.
+"""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.volume import make_folder, mark_complete, read_marker
+
+_LEFT_BY_KILLED: Final = ("datasets_prep.lock", "datasets_ready.flag", "process_counter.txt")
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """What has become of the rows that were given."""
+
+    rows: int  # conversations in the data sets
+    overlong: int  # of these, dropped because they are longer than sequence_len (or have less than two tokens)
+    unlabelled: int  # of these, dropped because no token of theirs is trained on
+    kept: int
+
+    @property
+    def dropped(self) -> int:
+        """Rows that are not trained on."""
+        return self.rows - self.kept
+
+    def notes(self, sequence_length: int) -> tuple[str, ...]:
+        """A sentence for each kind of dropped rows."""
+        notes = []
+        if self.overlong:
+            notes.append(
+                f"{self.overlong} of {self.rows} conversations are longer than sequence_len {sequence_length} and "
+                "were dropped: raise it to train on them."
+            )
+        if self.unlabelled:
+            notes.append(
+                f"{self.unlabelled} of {self.rows} conversations have no token to train on and were dropped: look at "
+                "roles_to_train."
+            )
+        return tuple(notes)
+
+
+class Prepared:
+    """The folder that Axolotl writes tokenized data into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def reuse(self, files: dict[str, list[int]], keep: bool) -> bool:
+        """Whether whole data of an earlier attempt are there, made from these files; what is not whole is removed.
+
+        With `keep` they are taken up even when the files have changed since: a run that has trained ends with the
+        data that it began with.
+        """
+        marker = read_marker(self.folder)
+        whole = marker is not None and (keep or marker["files"] == files)
+        if not whole:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            make_folder(self.folder)
+        for name in _LEFT_BY_KILLED:
+            (self.folder / name).unlink(missing_ok=True)
+        return whole
+
+    def finish(self, counts: RowCounts, files: dict[str, list[int]]) -> None:
+        """Mark the folder, once all of it is written."""
+        mark_complete(self.folder, {**dataclasses.asdict(counts), "files": files})
+
+    def counts(self) -> RowCounts:
+        """The counts of the folder's marker."""
+        marker: dict[str, Any] = read_marker(self.folder) or {}
+        return RowCounts(**{one.name: marker.get(one.name, 0) for one in dataclasses.fields(RowCounts)})
+
+    def remove(self) -> None:
+        """Remove the folder, which nothing needs once the stage is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)

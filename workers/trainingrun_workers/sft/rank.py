@@ -1,0 +1,155 @@
+"""One rank of the sft stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from trainingrun_workers import contract
+from trainingrun_workers.contract import ExitCode, Result, SftSpec, StageInput
+from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
+from trainingrun_workers.offline import go_offline
+from trainingrun_workers.sft import datasets, settings
+from trainingrun_workers.sft.checkpoints import Checkpoints
+from trainingrun_workers.sft.failures import Phase, Progress
+from trainingrun_workers.sft.prepared import Prepared
+from trainingrun_workers.volume import Volume
+
+if TYPE_CHECKING:
+    from trainingrun_workers.sft.plugin import Session
+
+_OF_TORCHRUN: Final = (
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT",
+)  # fmt: skip
+_KILLED: Final = 128 + int(signal.SIGTERM)
+
+
+def main(rank: LaunchedRank) -> Result:
+    """Train, or go on training, to the last step; yields the stage's output."""
+    stage_input = StageInput.from_json(Path(os.environ[contract.INPUT_VARIABLE]).read_text())
+    volume = Volume(Path(os.environ[contract.VOLUME_VARIABLE]))
+    spec: SftSpec = stage_input.spec  # type: ignore[assignment]
+    rank.report(now=True, activity="loading Axolotl")
+    rank.beat(0, Activity.LOADING)
+    with _ends_at_once(rank) as saves_on_stop:
+        _set_environment(rank, spec)
+        return _Training(rank, spec, volume, volume.path(stage_input.folder)).run(saves_on_stop)
+
+
+class _Training:
+    """The stage's work with Axolotl, which is imported here and no earlier."""
+
+    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, folder: Path) -> None:
+        self._rank = rank
+        self._spec = spec
+        self._volume = volume
+        self._folder = folder
+        self._checkpoints = Checkpoints(folder / contract.CHECKPOINT_FOLDER)
+        self._prepared = Prepared(folder / settings.PREPARED)
+        self._progress = Progress()
+
+    def run(self, saves_on_stop: Callable[[], None]) -> Result:
+        """From the imports to the model in its place."""
+        import torch
+
+        if not self._spec.cpu and not torch.cuda.is_available():
+            raise BadConfig(
+                "GpuMissing",
+                "The run asks for GPUs but none is visible in this pod: check the node's driver and the image.",
+            )
+        from trainingrun_workers.sft import plugin
+
+        session = plugin.Session(
+            self._rank, self._progress, self._checkpoints, self._folder, self._notes, saves_on_stop
+        )
+        plugin.begin(session)
+        with self._progress.translated(self._checkpoints.newest):
+            return self._finish(*self._train(), session)
+
+    def _train(self) -> tuple[Any, Any]:
+        """Axolotl's configuration as it ran and the trainer's last state."""
+        from axolotl.cli.args import TrainerCliArgs
+        from axolotl.cli.config import load_cfg
+        from axolotl.common.datasets import load_datasets
+        from axolotl.train import train
+        from axolotl.utils.dict import DictDefault
+        from transformers import set_seed
+
+        from trainingrun_workers.sft import row_counting
+
+        newest = self._checkpoints.newest()
+        resume = self._checkpoints.path(newest) if newest else None
+        config = load_cfg(DictDefault(settings.axolotl_config(self._spec, self._volume, self._folder, resume)))
+        self._enter(Phase.READING, "preparing the data")
+        set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
+        with row_counting.counted() as counts:
+            data = load_datasets(cfg=config, cli_args=TrainerCliArgs())
+        if counts:
+            self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
+        self._enter(Phase.BUILDING, "loading the model")
+        set_seed(config.seed)
+        *_, trainer = train(cfg=config, dataset_meta=data)
+        return config, trainer.state
+
+    def _enter(self, phase: Phase, activity: str) -> None:
+        self._progress.phase = phase
+        self._rank.beat(0, Activity.LOADING)
+        self._rank.report(now=True, activity=activity)
+
+    def _notes(self) -> tuple[str, ...]:
+        return self._prepared.counts().notes(self._spec.config.get("sequence_len"))
+
+    def _finish(self, config: Any, state: Any, session: "Session") -> Result:
+        from trainingrun_workers.sft import ending, publishing
+
+        ending.check_reached(state, bool(config.early_stopping_patience))
+        message = f"Trained {state.global_step} steps."
+        if session.record is None:
+            return Result(int(ExitCode.DONE), "Completed", message, state.global_step)
+        session.record.curve.write(sync=True)
+        output = ending.output(state, session.record, self._prepared.counts(), self._spec)
+        publishing.publish(self._checkpoints.folder, self._folder, {"steps": state.global_step})
+        self._prepared.remove()
+        counts = {name: output[name] for name in ("rows", "dropped", "overlong", "unlabelled", "trainedTokens")}
+        self._rank.report(now=True, step=state.global_step, eta_seconds=0.0, counts=counts, activity="done")
+        return Result(int(ExitCode.DONE), "Completed", message, state.global_step, output)
+
+
+def _set_environment(rank: LaunchedRank, spec: SftSpec) -> None:
+    go_offline()
+    if settings.needs_network(spec.config):
+        os.environ.update(HF_HUB_OFFLINE="0", HF_DATASETS_OFFLINE="0", TRANSFORMERS_OFFLINE="0")
+    if rank.world_size == 1:
+        # As a process on its own: what Axolotl does for several needs a GPU.
+        for name in _OF_TORCHRUN:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _ends_at_once(rank: LaunchedRank) -> Iterator[Callable[[], None]]:
+    """SIGTERM ends the process, with its result, until the yielded function is called: there is nothing to save."""
+    saving, own = signal.getsignal(signal.SIGTERM), os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != own:  # a process that tokenizes, and inherits this
+            os._exit(_KILLED)
+        message = "The pod was told to stop before training had begun; it begins again."
+        rank.leave(Result(int(ExitCode.PREEMPTED), "Preempted", message))
+        os._exit(0)
+
+    def saves_on_stop() -> None:
+        signal.signal(signal.SIGTERM, saving)
+        signal.signal(signal.SIGINT, saving)  # Axolotl's would end a half-trained run with 0
+
+    signal.signal(signal.SIGTERM, end)
+    if rank.stop_requested:
+        end(signal.SIGTERM, None)
+    yield saves_on_stop
+
+
+if __name__ == "__main__":
+    run_rank(main)

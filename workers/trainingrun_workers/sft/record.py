@@ -1,0 +1,81 @@
+"""The training's progress, as it is reported and as it stands in the stage's `metrics.jsonl`."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.launched import LaunchedRank
+from trainingrun_workers.pretrain.curve import Curve
+
+SMOOTHING: Final = 0.2  # of the newest interval in the speed that is shown
+LOGGER: Final = logging.getLogger(__name__)
+
+
+class Record:
+    """Takes what Axolotl's trainer logs; for rank 0, from `step` on.
+
+    A line of the curve has the keys of `pretrain.curve`; its tokens are all that the model has seen, padding as well,
+    and trainedTokens those with a label.
+    """
+
+    def __init__(self, rank: LaunchedRank, folder: Path, step: int, total: int) -> None:
+        self.curve = Curve(folder, step)
+        self.tokens = 0
+        self.trained_tokens = 0
+        self.evaluation_loss: float | None = None
+        self._rank = rank
+        self._total = total
+        self._speed = 0.0
+        self._step_seconds = 0.0
+        self._last: tuple[float, int, int] | None = None  # time, step and tokens of the line before
+        rank.report(now=True, step=step, total=total, activity="training")
+        self._start(step)
+
+    def add(self, step: int, logs: dict[str, Any]) -> None:
+        """Take one log of the trainer: a training step's, an evaluation's or the last one, which is left out."""
+        if "eval_loss" in logs:
+            self.evaluation_loss = float(logs["eval_loss"])
+        if "loss" not in logs:
+            return
+        loss, norm = float(logs["loss"]), _number(logs.get("grad_norm"))
+        rate = _number(logs.get("learning_rate"))
+        self.tokens = int(logs.get("tokens/total", self.tokens))
+        self.trained_tokens = int(logs.get("tokens/trainable", self.trained_tokens))
+        self._measure(step)
+        self.curve.add(
+            {
+                "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": self.tokens,
+                "trainedTokens": self.trained_tokens, "tokensPerSecond": round(self._speed, 1),
+                "time": round(time.time(), 3),
+            }
+        )  # fmt: skip
+        self._rank.report(
+            step=step, loss=loss, learning_rate=rate, gradient_norm=norm, tokens=self.tokens,
+            tokens_per_second=self._speed, eta_seconds=(self._total - step) * self._step_seconds,
+        )  # fmt: skip
+        LOGGER.info(
+            "step %d/%d  loss %.4f  lr %.3g  grad norm %.3g  %.0f tokens/s",
+            step, self._total, loss, rate or 0.0, norm or math.nan, self._speed,
+        )  # fmt: skip
+
+    def _start(self, step: int) -> None:
+        self._last = (time.monotonic(), step, self.tokens)
+
+    def _measure(self, step: int) -> None:
+        now = time.monotonic()
+        then, before, tokens = self._last or (now, step, self.tokens)
+        if now > then and step > before and tokens:  # the first interval of an attempt has the start-up in it
+            self._speed = _smoothed(self._speed, (self.tokens - tokens) / (now - then))
+            self._step_seconds = _smoothed(self._step_seconds, (now - then) / (step - before))
+        self._last = (now, step, self.tokens)
+
+
+def _smoothed(value: float, newest: float) -> float:
+    return value + SMOOTHING * (newest - value) if value else newest
+
+
+def _number(value: Any) -> float | None:
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None

@@ -1,0 +1,92 @@
+"""What Axolotl is given: the configuration that the operator has translated, with the paths of this pod."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun_workers.contract import CHECKPOINT_FOLDER, SftSpec
+from trainingrun_workers.volume import Volume
+
+PREPARED: Final = "prepared"  # below the stage's folder: tokenized conversations
+PLUGIN: Final = "trainingrun_workers.sft.plugin.ProgressPlugin"
+SMALL_BYTES: Final = 64 * 2**20  # below it, more processes take longer to start than to tokenize
+_HUB: Final = "hf://"
+_QUIET: Final = {
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "DO_NOT_TRACK": "1",
+    "WANDB_MODE": "disabled",
+    "AXOLOTL_TEE_STDOUT": "0",  # the pod's log has it; a copy on the volume would grow with each attempt
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+def axolotl_config(spec: SftSpec, volume: Volume, folder: Path, resume: Path | None) -> dict[str, Any]:
+    """The configuration that runs: base model, data and outputs are paths of this pod, `folder` being the stage's.
+
+    `resume` is the checkpoint to go on from. It is named, since Axolotl's own search takes empty ones too, and comes
+    too late for the counts of tokens to be restored.
+    """
+    config = copy.deepcopy(spec.config)
+    for key in ("datasets", "test_datasets"):
+        for item in config.get(key) or ():
+            _locate(item, volume)
+    config |= {
+        "base_model": str(volume.path(spec.base)),
+        "output_dir": str(folder / CHECKPOINT_FOLDER),
+        "dataset_prepared_path": str(folder / PREPARED),
+        "auto_resume_from_checkpoints": False,
+        "resume_from_checkpoint": str(resume) if resume else None,
+        "save_only_model": False,  # without the optimizer's state a resumed run would be another one
+        "include_tkps": True,  # counts the tokens
+        "plugins": [*(config.get("plugins") or ()), PLUGIN],
+    }
+    config.setdefault("seed", 42)
+    if _local_bytes(config) < SMALL_BYTES:
+        config.setdefault("dataset_num_proc", 1)
+    return config
+
+
+def environment(spec: SftSpec) -> dict[str, str]:
+    """Variables of the ranks beside those of the pod."""
+    if not spec.cpu:
+        return dict(_QUIET)
+    threads = os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
+    return {**_QUIET, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": threads}
+
+
+def is_remote(path: str) -> bool:
+    """Whether a data set's path leads elsewhere than to the volume."""
+    return "://" in path
+
+
+def needs_network(config: dict[str, Any]) -> bool:
+    """Whether any data set of the configuration lies elsewhere than on the volume."""
+    items = [item for key in ("datasets", "test_datasets") for item in config.get(key) or ()]
+    return any(is_remote(item["path"]) for item in items)
+
+
+def _locate(item: dict[str, Any], volume: Volume) -> None:
+    if item["path"].startswith(_HUB):
+        item["path"] = item["path"].removeprefix(_HUB)
+        return
+    if is_remote(item["path"]):
+        return
+    path = volume.path(item["path"])
+    item["path"] = str(path)
+    names = item.get("data_files")
+    if names:
+        relative = [names] if isinstance(names, str) else names
+        item["data_files"] = [str(volume.path(str(path / name))) for name in relative]
+
+
+def _local_bytes(config: dict[str, Any]) -> int:
+    """Bytes of all data, without bound where some of it is not on the volume."""
+    total = 0
+    for item in config.get("datasets") or ():
+        path = Path(item["path"])
+        if not path.exists():
+            return SMALL_BYTES
+        files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+        total += sum(one.stat().st_size for one in files)
+    return total
