@@ -59,6 +59,11 @@ def _text(dumper: Dumper, text: str) -> yaml.ScalarNode:
 
 
 Dumper.add_representer(str, _text)
+# What either reader takes for something else is quoted.
+Dumper.yaml_implicit_resolvers = {
+    first: [*Loader.yaml_implicit_resolvers.get(first, []), *known]
+    for first, known in yaml.SafeDumper.yaml_implicit_resolvers.items()
+}
 
 
 def documents(text: str) -> list[Any]:

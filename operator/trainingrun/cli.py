@@ -1,0 +1,174 @@
+"""CLI: the `trainingrun` command, which tells all that can be told of a manifest without a cluster.
+
+Modules that take long to import are imported by the command that needs them, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import trainingrun
+
+if TYPE_CHECKING:
+    from trainingrun.api.notes import Note
+    from trainingrun.api.training_run import TrainingRun
+    from trainingrun.stages.context import Context
+
+OK: Final = 0
+FAULTY: Final = 1  # the manifest is wrong
+MISUSED: Final = 2  # the command is wrong, as argparse says
+
+
+class CommandError(Exception):
+    """What keeps a command from doing its work, as sentences."""
+
+    def __init__(self, message: str, code: int = FAULTY) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and yield its exit code: 0, 1 where the manifest is wrong, 2 where the command is."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except BrokenPipeError:  # the reader of the output, for example head, has seen enough
+        sys.stderr.close()
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trainingrun", description="Look at a TrainingRun without a cluster.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    plan = _command(commands, "plan", _plan, "print every object of every stage's first attempt")
+    plan.add_argument("--images", metavar="JSON", help="images by stage kind, as JSON or as a file of it")
+    plan.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="how (default: %(default)s)")
+    _command(commands, "check", _check, "print what is wrong with a run and what its configurations become")
+    translate = _command(commands, "translate", _translate, "print the engine configurations that run")
+    translate.add_argument("--stage", help="only this one: pretrain or sft-VARIANT")
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(command=_version)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+    parser.add_argument("file", metavar="FILE", help="the manifest; - reads from standard input")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(trainingrun.__version__)
+    return OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from trainingrun.plan import validity
+
+    run = _read(options.file)
+    notes = validity.problems(_context(run))
+    _print(f"{note.severity}: {note.path}: {note.message}" for note in notes)
+    errors = sum(note.severity == "error" for note in notes)
+    print(f"{run.metadata.name}: {errors or 'no'} error{'s' if errors != 1 else ''}.")
+    return FAULTY if errors else OK
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from trainingrun.api.yaml_text import dumped
+    from trainingrun.plan import validity
+    from trainingrun.plan.preview import first_attempts
+
+    context = _context(_read(options.file), _images(options.images))
+    errors = validity.errors(context)
+    if errors:
+        raise CommandError("\n".join(f"{note.path}: {note.message}" for note in errors))
+    objects = first_attempts(context)
+    if options.output == "json":
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+    else:
+        print("---\n".join(dumped(one) for one in objects), end="")
+    return OK
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from trainingrun.api.notes import errors
+    from trainingrun.api.yaml_text import dumped
+
+    translated = _context(_read(options.file)).translated
+    found: dict[str, tuple[dict[str, Any], tuple[Note, ...]]] = {
+        "pretrain": (translated.pretrain.config, translated.pretrain.notes)
+    }
+    found |= {f"sft-{name}": (one.config, one.notes) for name, one in translated.variants.items()}
+    if options.stage is not None:
+        if options.stage not in found:
+            has = ", ".join(found)
+            raise CommandError(f"{options.file} translates no stage {options.stage}: choose one of {has}.", MISUSED)
+        found = {options.stage: found[options.stage]}
+    shown = ("".join(_comments(name, notes)) + dumped(config) for name, (config, notes) in found.items())
+    print("---\n".join(shown), end="")
+    return FAULTY if any(errors(notes) for _, notes in found.values()) else OK
+
+
+def _comments(stage: str, notes: Iterable[Note]) -> Iterator[str]:
+    yield f"# Stage {stage}\n"
+    yield from (f"# {note.severity}: {note.message}\n" for note in notes)
+
+
+def _read(file: str) -> TrainingRun:
+    from trainingrun.api.manifest_text import BadManifestError, read
+
+    source = "Standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return read(text, source)
+    except BadManifestError as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{source} can't be read: {error.strerror}.", MISUSED) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{source} is not YAML: byte {error.start} is not UTF-8.") from error
+
+
+def _context(run: TrainingRun, images: dict[str, str] | None = None) -> Context:
+    from trainingrun.stages.context import Context
+    from trainingrun.stages.settings import Settings
+
+    settings = Settings()
+    return Context(run, Settings(images=settings.images | (images or {})))
+
+
+def _images(given: str | None) -> dict[str, str]:
+    """The images of --images by stage kind, from JSON or a file of it; CommandError where they are none."""
+    from trainingrun.stages.settings import ROLES
+
+    if given is None:
+        return {}
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+        images = json.loads(text)
+    except OSError as error:
+        raise CommandError(f"--images {given} can't be read: {error.strerror}.", MISUSED) from error
+    except ValueError as error:
+        raise CommandError(f"--images is not JSON: {error}.", MISUSED) from error
+    known = isinstance(images, dict) and set(images) <= {*ROLES, "operator"}
+    if not known or not all(isinstance(image, str) for image in images.values()):
+        raise CommandError(f"--images takes a JSON object with images of {', '.join(ROLES)}.", MISUSED)
+    return {role: image for role, image in images.items() if role in ROLES}
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

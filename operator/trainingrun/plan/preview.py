@@ -1,0 +1,31 @@
+"""What a run would be given, without a cluster: the objects of every stage's first attempt."""
+
+from trainingrun.manifests.meta import Manifest
+from trainingrun.manifests.persistentvolumeclaim import persistentvolumeclaim
+from trainingrun.plan import checkpoints
+from trainingrun.stages.builders import objects
+from trainingrun.stages.context import Context
+from trainingrun.stages.instances import Instance
+
+
+def first_attempts(context: Context) -> list[Manifest]:
+    """The claim where it is the operator's to make, then the objects of each stage in the order in which it starts."""
+    run = context.run
+    claim = [persistentvolumeclaim(run.metadata, run.spec.storage.claim)] if run.spec.storage.claim else []
+    made = (objects(context, one, 1, _batch(context, one)) for one in context.instances)
+    return claim + [manifest for manifests in made for manifest in manifests]
+
+
+def _batch(context: Context, instance: Instance) -> tuple[int, ...]:
+    """The first batch of checkpoints, where the stage works through them."""
+    if instance.follows is None:
+        return ()
+    size = checkpoints.CONVERT_BATCH if instance.kind == "convert" else checkpoints.evaluate_batch(context)
+    return due(context)[:size]
+
+
+def due(context: Context) -> tuple[int, ...]:
+    """Every checkpoint that will be converted and evaluated, oldest first."""
+    total, every = context.translated.pretrain.total_steps, context.translated.pretrain.checkpoint_every
+    steps = {*range(0, total, every), total} if every else {0, total}
+    return tuple(step for step in sorted(steps) if checkpoints.is_due(context, step))
