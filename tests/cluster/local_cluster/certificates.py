@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_cluster.paths import write
 from local_cluster.shell import output, succeeds
 
 _DAYS = "3650"
@@ -81,8 +82,7 @@ class Authority:
             "contexts": [{"name": "trainingrun", "context": {"cluster": "trainingrun", "user": name}}],
             "current-context": "trainingrun",
         }
-        target.touch(mode=0o600)
-        target.write_text(json.dumps(config, indent=1))
+        write(target, json.dumps(config, indent=1), mode=0o600)
 
     def _valid(self, name: str) -> bool:
         check = ["openssl", "x509", "-checkend", _RENEW_BEFORE, "-noout", "-in", self.certificate(name)]

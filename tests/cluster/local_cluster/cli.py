@@ -62,8 +62,8 @@ def _buildkit(_options: argparse.Namespace) -> None:
     print(buildkit.start())
 
 
-def _sync_images(_options: argparse.Namespace) -> None:
-    from_source.synchronise_images()
+def _sync_images(options: argparse.Namespace) -> None:
+    from_source.synchronise_images(options.images)
 
 
 def _kill_node(options: argparse.Namespace) -> None:
@@ -108,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("build", _build, "build programs and print their folders").add_argument("names", nargs="*", metavar="NAME")
     command("buildkit", _buildkit, "start BuildKit, without the cluster, and print its address")
-    command("sync-images", _sync_images, "copy new images to the other nodes")
+    command("sync-images", _sync_images, "copy images to the other nodes").add_argument(
+        "images", nargs="+", metavar="IMAGE"
+    )
     command("kill-node", _kill_node, "let a node die as in a power cut").add_argument("name", metavar="NAME")
     command("restore-node", _restore_node, "start a killed node again").add_argument("name", metavar="NAME")
     command("simulate", _simulate, "have N simulated nodes, 0 for none").add_argument("count", type=int, metavar="N")

@@ -7,7 +7,7 @@ from pathlib import Path
 from local_cluster.certificates import Authority
 from local_cluster.network import API_SERVICE_ADDRESS, SERVICE_RANGE
 from local_cluster.node import FIRST, POD_RANGE
-from local_cluster.paths import state
+from local_cluster.paths import state, write
 from local_cluster.processes import Process, stop_all
 from local_cluster.programs import built
 
@@ -55,10 +55,16 @@ def api_answers(address: str, port: int, keys: Authority) -> bool:
         connection.close()
 
 
+def keeps_objects() -> bool:
+    """Whether etcd and the API server run and answer, so that there is a cluster to go on with."""
+    etcd, api, *_ = processes()
+    running = etcd.pid() is not None and api.pid() is not None
+    return running and api_answers(FIRST.address, API_PORT, authority())
+
+
 def answers() -> bool:
     """Whether all of it runs and the API server is ready."""
-    running = all(process.pid() is not None for process in processes())
-    return running and api_answers(FIRST.address, API_PORT, authority())
+    return all(process.pid() is not None for process in processes()) and keeps_objects()
 
 
 def sign_server(keys: Authority) -> None:
@@ -175,7 +181,8 @@ def _as_user(name: str) -> list[str]:
 
 def _write_proxy_configuration() -> None:
     # One for all nodes: they share this machine's network.
-    (state() / "kube-proxy.yaml").write_text(
+    write(
+        state() / "kube-proxy.yaml",
         f"""apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables
@@ -186,13 +193,14 @@ conntrack: {{maxPerCore: 0, min: 0}}
 metricsBindAddress: 127.0.0.1:10249
 healthzBindAddress: {FIRST.address}:10256
 nftables: {{minSyncPeriod: 100ms}}
-"""
+""",
     )
 
 
 def _write_corefile() -> None:
     # Names of the world outside do not exist, and pods are told so at once: what the tests run must need none.
-    (state() / "Corefile").write_text(
+    write(
+        state() / "Corefile",
         f"""cluster.local:53 in-addr.arpa:53 {{
   bind {FIRST.address}
   errors
@@ -210,5 +218,5 @@ def _write_corefile() -> None:
     rcode NXDOMAIN
   }}
 }}
-"""
+""",
     )

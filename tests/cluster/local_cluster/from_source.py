@@ -41,7 +41,6 @@ def up(nodes: int | None) -> Path:
         for node in members():
             if node not in wanted:
                 _remove(node)
-    synchronise_images()
     return control_plane.kubeconfig()
 
 
@@ -58,12 +57,12 @@ def down() -> None:
         mounts.unmount_below(state())
 
 
-def synchronise_images() -> None:
-    """Copy what is new in the first node's images to the other nodes that run."""
+def synchronise_images(wanted: list[str]) -> None:
+    """Copy these images from the first node to the other nodes that run and lack them."""
     with locked("images"):
         for node in members():
             if containerd.answers(node):
-                images.synchronise(node)
+                images.synchronise(node, wanted)
 
 
 def processes() -> list[Process]:
@@ -95,7 +94,7 @@ def _running(wanted: list[Node]) -> bool:
 
 
 def _start(nodes: list[Node]) -> None:
-    fresh = not control_plane.answers()
+    fresh = not control_plane.keeps_objects()
     if fresh:
         say("starting the cluster")
         for node in known():

@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from local_cluster import containerd, oci_archive
@@ -54,13 +55,18 @@ def provide(node: Node, *, operator: bool) -> None:
                 containerd.ctr(node, "images", "import", "--no-unpack=false", archive)
 
 
-def synchronise(node: Node) -> None:
-    """Copy from the first node what this one lacks, by name and digest; nothing for the first node itself."""
+def synchronise(node: Node, wanted: Sequence[str]) -> None:
+    """Copy those images from the first node that this one lacks, by name and digest; nothing for the first itself.
+
+    Only what is asked for: a copy of every image with torch in it takes minutes and its own size again.
+    """
     if node == FIRST:
         return
-    there = containerd.images(node)
-    for name, digest in sorted(containerd.images(FIRST).items()):
-        if there.get(name) != digest and not name.startswith("sha256:") and "@sha256:" not in name:
+    here, there = containerd.images(FIRST), containerd.images(node)
+    for name in wanted:
+        if name not in here:
+            raise ClusterError(f"{name} is not on {FIRST.name}: build it first, see images/build.py.")
+        if there.get(name) != here[name]:
             _copy(name, node)
 
 

@@ -13,10 +13,8 @@ def start(node: Node) -> None:
     """Start the node's containerd and kubelet unless they run."""
     containerd.start(node, images.tools())
     images.provide(node, operator=True)
-    images.synchronise(node)
     if node.kubelet.pid() is not None:
         return
-    cgroups.end(node.cgroup)
     cgroups.make(node.cgroup)
     keys = control_plane.authority()
     keys.sign(node.name, f"/O=system:nodes/CN=system:node:{node.name}", f"IP:{node.address}", f"DNS:{node.name}")

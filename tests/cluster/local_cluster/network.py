@@ -24,6 +24,7 @@ def prepare(nodes: list[Node]) -> None:
         output(["ip", "address", "replace", f"{node.address}/24", "dev", _BRIDGE])
     output(["ip", "link", "set", _BRIDGE, "up"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    # A service's address that kube-proxy has not replaced by a pod's must never leave the machine.
     inside = f"{{ {POD_RANGE}, {_NODE_RANGE}, {SERVICE_RANGE} }}"
     rules = f"""\
 table ip trainingrun
@@ -32,6 +33,14 @@ table ip trainingrun {{
   chain out {{
     type nat hook postrouting priority srcnat;
     ip saddr {POD_RANGE} ip daddr != {inside} masquerade
+  }}
+  chain lost {{
+    type filter hook output priority filter;
+    ip daddr {SERVICE_RANGE} reject
+  }}
+  chain lost_from_pods {{
+    type filter hook forward priority filter;
+    ip daddr {SERVICE_RANGE} reject
   }}
 }}
 """

@@ -34,6 +34,14 @@ def state() -> Path:
     return folder
 
 
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file unless it says just that: kube-proxy ends itself when its configuration is touched."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.touch(mode=mode)
+    path.write_text(text)
+
+
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold the machine-wide lock `name` of this cache, waiting for whoever has it; ends with its process."""

@@ -58,7 +58,7 @@ PROGRAMS = {
         data={"manifests": "github.com/kubeflow/training-operator manifests"},
     ),
     "helm": Program({"helm": "helm.sh/helm/v4/cmd/helm"}, seconds=90),
-    "kwok": Program({"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, seconds=100),
+    "kwok": Program({"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, seconds=100, data={"stage": "sigs.k8s.io/kwok kustomize/stage"}),
     "kind": Program({"kind": "sigs.k8s.io/kind"}, seconds=30),
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.

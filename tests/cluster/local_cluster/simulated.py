@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from local_cluster.kubectl import Manifest, apply, kubectl
-from local_cluster.paths import state
+from local_cluster.paths import state, write
 from local_cluster.processes import Process
 from local_cluster.programs import built
 
 _LABEL = "trainingrun.dev/simulated"
+# What KWOK is to do with its nodes and pods, as its own module has it: nodes Ready, pods running, jobs done at once.
+_STAGES = ("fast",)
 
 
 def process() -> Process:
@@ -24,9 +26,13 @@ def simulate(kubeconfig: Path, count: int) -> None:
     if count == 0:
         process().stop()
         return
+    folders = [built("kwok") / "stage" / name for name in _STAGES]
+    stages = "---\n".join(kubectl(kubeconfig, "kustomize", folder) for folder in folders)
+    write(state() / "kwok.yaml", stages)
     process().start(
         [
             built("kwok") / "kwok",
+            f"--config={state() / 'kwok.yaml'}",
             f"--kubeconfig={kubeconfig}",
             f"--manage-nodes-with-label-selector={_LABEL}=true",
             "--server-address=127.0.0.1:10247",
