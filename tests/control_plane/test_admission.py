@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import client, config, utils
 from kubernetes.client.exceptions import ApiException
 from local_cluster.api_only import api_server
 from local_cluster.programs import built
 
 from admission_cases import EDITS, RUNS, Case, Edit
-from builders import QUICKSTART, a_manifest
+from builders import QUICKSTART, REPOSITORY, a_manifest
 from trainingrun.api import names
+from trainingrun.api.chart_values import Images
 from trainingrun.api.crd import crd
 from trainingrun.api.policy import policies
 
@@ -186,6 +188,46 @@ def test_kubectl_shows_where_a_run_stands(runs: client.CustomObjectsApi, kubectl
     titles, row = kubectl("get", "tr", "shown").splitlines()
     assert titles.split() == ["NAME", "PHASE", "STAGE", "PROGRESS", "LOSS", "ETA", "AGE"]
     assert row.split()[:-1] == ["shown", "Running", "pretrain", "350/900", "5.2", "2m10s"]
+
+
+def test_kubectl_shows_restarts_and_the_newest_message_where_there_is_room(
+    runs: client.CustomObjectsApi, kubectl: Kubectl
+) -> None:
+    runs.create_namespaced_custom_object(**PLACE, body=a_manifest("wide"))
+    condition: dict[str, Any] = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "Running",
+        "message": "Stage pretrain runs.",
+    }
+    condition |= {"observedGeneration": 1, "lastTransitionTime": "2027-01-15T08:00:00Z"}
+    body = {"status": {"conditions": [condition], "restarts": 3}}
+    runs.patch_namespaced_custom_object_status(**PLACE, name="wide", body=body)
+    _, row = kubectl("get", "tr", "wide", "-o", "wide").splitlines()
+    assert row.split(maxsplit=3)[2:] == ["3", "Stage pretrain runs."]
+
+
+def test_the_chart_brings_the_policies_that_were_tested_here() -> None:
+    images = ",".join(f"images.{role}=x" for role in Images.model_fields)
+    command = [built("helm") / "helm", "template", "r", REPOSITORY / "helm" / "trainingrun", "--set", images]
+    rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    documents = [one for one in yaml.safe_load_all(rendered) if one and "Admission" in one["kind"]]
+    assert sorted(documents, key=_identity) == sorted(policies("default-r"), key=_identity)
+    off = subprocess.run(
+        [*command, "--set", "admissionPolicy.enabled=false"], check=True, capture_output=True, text=True
+    )
+    assert "ValidatingAdmissionPolicy" not in off.stdout
+
+
+def test_the_chart_refuses_a_misspelt_value() -> None:
+    command = [built("helm") / "helm", "lint", REPOSITORY / "helm" / "trainingrun", "--set", "worker.runAsUsr=5"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "additional properties 'runAsUsr' not allowed" in done.stdout + done.stderr
+
+
+def _identity(document: dict[str, Any]) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
 
 
 def test_kubectl_explains_every_field_with_a_sentence(kubectl: Kubectl) -> None:

@@ -26,7 +26,7 @@ COLUMNS: Final[tuple[tuple[str, str, str, int], ...]] = (
     ("Loss", "string", ".status.loss", 0),
     ("ETA", "string", ".status.eta", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
-    ("Restarts", "string", ".status.stages[*].restarts", 1),
+    ("Restarts", "integer", ".status.restarts", 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
 )
 

@@ -147,6 +147,8 @@ class TrainingRunStatus(Model):
     """Newest training loss, for people."""
     eta: str | None = None
     """Time until the stage is done, for people."""
+    restarts: int = 0
+    """Restarts of all stages after failures and preemptions, for people."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
     """Ready, Progressing, Suspended, Succeeded, Failed, and Valid."""
     stages: Annotated[list[StageStatus], Field(max_length=64)] = []

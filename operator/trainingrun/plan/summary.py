@@ -26,6 +26,7 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         progress=f"{progress.step}/{progress.total}" if progress is not None and progress.total else None,
         loss=_loss(draft),
         eta=duration(progress.eta_seconds) if progress is not None and phase == "Running" else None,
+        restarts=sum(stage.restarts + stage.preemptions for stage in draft.stages.values()),
         conditions=conditions(draft, phase, gate, invalid, old.conditions),
         stages=list(draft.stages.values()),
         attempts=draft.bounded_attempts(),
