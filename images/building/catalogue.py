@@ -29,17 +29,17 @@ class Image:
 CATALOGUE: Final = {
     "rootfs": Image("rootfs", None, 40),
     "base": Image("base", "rootfs", 10),
-    "torch": Image("torch", "base", 150, arguments=("CUDA",)),
-    "datatrove-engine": Image("datatrove", "base", 25),
-    "datatrove": Image("workers", "datatrove-engine", 3, ("tokenize",), ("VERSION",)),
-    "operator": Image("operator", "base", 20, ("operator",), ("VERSION",)),
+    "torch": Image("torch", "base", 180, arguments=("CUDA",)),
+    "datatrove-engine": Image("datatrove", "base", 30),
+    "operator": Image("operator", "base", 30, ("operator",), ("VERSION",)),
     "quickstart-data": Image("quickstart-data", "base", 3, ("quickstart-data",), ("VERSION",)),
-    "nanotron-engine": Image("nanotron", "torch", 10),
-    "nanotron": Image("workers", "nanotron-engine", 3, ("pretrain",), ("VERSION",)),
-    "axolotl-engine": Image("axolotl", "torch", 70),
+    "datatrove": Image("workers", "datatrove-engine", 3, ("tokenize",), ("VERSION",)),
+    "axolotl-engine": Image("axolotl", "torch", 80),
+    "lm-eval-engine": Image("lm-eval", "torch", 50),
+    "nanotron-engine": Image("nanotron", "torch", 5),
+    "nanotron": Image("workers", "nanotron-engine", 3, ("pretrain", "convert"), ("VERSION",)),
+    "lm-eval": Image("workers", "lm-eval-engine", 3, ("evaluate", "release"), ("VERSION",)),
     "axolotl": Image("workers", "axolotl-engine", 3, ("sft",), ("VERSION",)),
-    "lm-eval-engine": Image("lm-eval", "torch", 40),
-    "lm-eval": Image("workers", "lm-eval-engine", 3, ("convert", "evaluate", "release"), ("VERSION",)),
 }
 
 

@@ -14,8 +14,7 @@ Make = Callable[..., Trial]
 def second_node() -> Iterator[str]:
     """A second node for these tests; skips on a cluster that is the user's own."""
     cluster("up", "--nodes", "2")
-    images()
-    cluster("sync-images")
+    cluster("sync-images", images()["pretrain"])
     yield "node-2"
     cluster("up", "--nodes", "1")
 

@@ -12,8 +12,9 @@ def pytorchjob(child: Child, template: Manifest, nodes: int, processes_per_node:
     if nodes > 1:
         replicas["Worker"] = _replica(template, nodes - 1)
     spec: Manifest = {
-        # Pods that run on when one has failed are the operator's to end: it reads their last words first.
-        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "None"},
+        # Pods that run on when one has failed are the operator's to end: it reads their last words first. With a
+        # backoffLimit, of any size, the controller deletes them all at the first failure.
+        "runPolicy": {"cleanPodPolicy": "None"},
         "nprocPerNode": str(processes_per_node),
         "pytorchReplicaSpecs": replicas,
     }

@@ -108,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("build", _build, "build programs and print their folders").add_argument("names", nargs="*", metavar="NAME")
     command("buildkit", _buildkit, "start BuildKit, without the cluster, and print its address")
-    command("sync-images", _sync_images, "copy images to the other nodes").add_argument(
-        "images", nargs="+", metavar="IMAGE"
+    command("sync-images", _sync_images, "have images, all or those named, on the other nodes").add_argument(
+        "images", nargs="*", metavar="IMAGE"
     )
     command("kill-node", _kill_node, "let a node die as in a power cut").add_argument("name", metavar="NAME")
     command("restore-node", _restore_node, "start a killed node again").add_argument("name", metavar="NAME")

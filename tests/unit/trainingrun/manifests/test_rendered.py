@@ -64,7 +64,7 @@ def test_pods_are_never_restarted_by_anybody_but_the_operator(objects: list[dict
         if one["kind"] == "Job":
             assert one["spec"]["backoffLimit"] == 0
         if one["kind"] == "PyTorchJob":
-            assert one["spec"]["runPolicy"] == {"backoffLimit": 0, "cleanPodPolicy": "None"}
+            assert one["spec"]["runPolicy"] == {"cleanPodPolicy": "None"}
             assert {replica["restartPolicy"] for replica in one["spec"]["pytorchReplicaSpecs"].values()} == {"Never"}
 
 
