@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pretrain_runs import WORKERS, Pod
-
+from engine.pretrain_runs import WORKERS, Pod
 from trainingrun_workers.contract import Result, RunReference, Spec, StageInput
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples/quickstart/data"
@@ -65,22 +64,24 @@ class StageRun:
         return (self.volume.parent / f"{self.kind}-{self.folder.replace('/', '-')}-{self.attempt}" / "log").read_text()
 
 
-MAKE_MODEL: Final = """
+MAKE_MODELS: Final = """
 import sys, torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-tokenizer, folder, seed, dtype = sys.argv[1:]
-torch.manual_seed(int(seed))
-config = LlamaConfig(
-    vocab_size=4096, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-    num_key_value_heads=2, max_position_embeddings=256, bos_token_id=0, eos_token_id=1, tie_word_embeddings=True,
-    initializer_range=0.1,
-)
-LlamaForCausalLM(config).to(getattr(torch, dtype)).save_pretrained(folder)
-AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
+tokenizer, dtype, *models = sys.argv[1:]
+for folder, seed in zip(models[::2], models[1::2]):
+    torch.manual_seed(int(seed))
+    config = LlamaConfig(
+        vocab_size=4096, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=256, bos_token_id=0, eos_token_id=1, tie_word_embeddings=True,
+        initializer_range=0.1,
+    )
+    LlamaForCausalLM(config).to(getattr(torch, dtype)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
 """
 
 
-def make_model(python: Path, folder: Path, seed: int, dtype: str = "bfloat16") -> None:
-    """A Llama of random weights with the quickstart's tokenizer, as transformers writes it."""
-    command = [str(python), "-c", MAKE_MODEL, str(EXAMPLE / "tokenizer"), str(folder), str(seed), dtype]
+def make_models(python: Path, seeds: dict[Path, int], dtype: str = "bfloat16") -> None:
+    """Llamas of random weights with the quickstart's tokenizer, as transformers writes them, by folder."""
+    models = [text for folder, seed in seeds.items() for text in (str(folder), str(seed))]
+    command = [str(python), "-c", MAKE_MODELS, str(EXAMPLE / "tokenizer"), dtype, *models]
     subprocess.run(command, check=True, capture_output=True)

@@ -32,7 +32,6 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     spec: ConvertSpec = stage_input.spec  # type: ignore[assignment]
     os.environ.setdefault("TQDM_MININTERVAL", "60")  # the engines' bars would fill the log
     reporter.update(unit="models", total=len(spec.steps), activity="loading")
-    load_tokenizer(volume.path(spec.tokenizer))  # says so before any work if there is none
     converter = Converter(spec, volume, make_folder(volume.path(stage_input.folder)))
     done: dict[int, dict[str, Any]] = {}
     for step in sorted(spec.steps):
@@ -61,6 +60,8 @@ class Converter:
     def convert(self, step: int) -> dict[str, Any]:
         """Make a step's model; yields its marker. Nothing is left behind where that fails."""
         checkpoint = self._checkpoint(step)
+        if self._reference is None:
+            load_tokenizer(self.volume.path(self.spec.tokenizer))  # says so before any work if there is none
         unfinished = self.folder / f".unfinished-{checkpoint_name(step)}"
         shutil.rmtree(unfinished, ignore_errors=True)
         make_folder(unfinished)

@@ -45,8 +45,6 @@ class Harness:
         unknown = [task.name for task in spec.tasks if task.name not in self._manager.task_index]
         if unknown:
             raise BadConfig("TaskUnknown", self._unknown(unknown[0], folder))
-        for task in spec.tasks if folder else ():
-            folder.check_data(task.name)  # type: ignore[union-attr]
         self.tasks = [self._load(task) for task in spec.tasks]
 
     def model(self, folder: Path) -> Any:

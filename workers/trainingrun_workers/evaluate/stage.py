@@ -57,6 +57,8 @@ class Evaluation:
         self._reporter = reporter
         self._harness: Any = None
         self._version = version()
+        for task in spec.tasks if tasks else ():
+            tasks.check_data(task.name)  # type: ignore[union-attr]
         digests = {task.name: tasks.digest(task.name) for task in spec.tasks} if tasks else {}
         self.key = evaluation_key(spec, self._version, digests)
 
@@ -71,6 +73,8 @@ class Evaluation:
         if known is not None:
             self._advance(len(self._spec.tasks))
             return known
+        if not (source / "config.json").is_file():  # looked for here since loading the harness takes its time
+            raise BadConfig("ModelMissing", f"There is no model at {source}: the stage that makes it has not finished.")
         self._reporter.update(activity=f"loading {model.name}")
         harness = self._loaded()
         loaded = harness.model(source)
