@@ -54,9 +54,10 @@ def read_scores(folder: Path, model: str) -> tuple[Scores, dict[str, Any]]:
 def _scores(document: dict[str, Any]) -> Iterator[Score]:
     for task, metrics in document["tasks"].items():
         for metric, value in metrics.items():
-            if metric.endswith(STDERR) or not _is_finite(value):
+            name, comma, which = metric.partition(",")  # which of several filters of answers, as the harness has it
+            if name.endswith(STDERR) or not _is_finite(value):
                 continue
-            stderr = metrics.get(metric + STDERR)
+            stderr = metrics.get(f"{name}{STDERR}{comma}{which}")
             yield Score(
                 task=task,
                 metric=metric,
@@ -87,7 +88,7 @@ def evaluation_results(scores: Scores) -> list[Any]:
             dataset_type=one.task,
             dataset_name=one.task if one.fewshot is None else f"{one.task} ({one.fewshot}-shot)",
             dataset_args={} if one.fewshot is None else {"num_few_shot": one.fewshot},
-            metric_type=one.metric,
+            metric_type=one.metric.partition(",")[0],
             metric_name=one.metric,
             metric_value=one.value,
             source_name=f"lm-evaluation-harness {scores.harness}".strip(),

@@ -141,6 +141,17 @@ def test_scores_are_read_in_the_order_of_tasks_without_what_is_no_number(tmp_pat
     assert evaluation_results(scores)[0].dataset_name == "b (5-shot)"
 
 
+def test_a_metric_under_several_filters_is_a_score_each(tmp_path: Path) -> None:
+    metrics = {"em,strict": 0.1, "em_stderr,strict": 0.01, "em,loose": 0.2, "em_stderr,loose": 0.02}
+    (tmp_path / "base.json").write_text(json.dumps({"harness": "0.4.13", "tasks": {"a": metrics}}))
+    scores, _ = read_scores(tmp_path, "base")
+    assert [(one.metric, one.stderr) for one in scores.scores] == [("em,strict", 0.01), ("em,loose", 0.02)]
+    assert {one.metric_type for one in evaluation_results(scores)} == {"em"}
+    file = tmp_path / "README.md"
+    file.write_text(card_text(facts(scores=scores)))
+    check_card(file, scores)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"tasks": []}', "{}"])
 def test_torn_scores_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "base.json").write_text(content)
