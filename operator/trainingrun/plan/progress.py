@@ -23,7 +23,8 @@ def take_reports(draft: Draft, instance: Instance) -> None:
 def newest_report(draft: Draft, instance: Instance) -> Snapshot | None:
     """The newest report of a stage's newest attempt, from whichever pod."""
     attempt = draft.stages[instance.name].attempt
-    found = [one for one in draft.observed.snapshots if one.stage == instance.name and one.attempt == attempt]
+    mine = [one for one in draft.observed.snapshots if one.stage == instance.name and one.attempt == attempt]
+    found = [one for one in mine if one.total > 0]  # before that a pod only says that it is there
     return max(found, key=lambda one: (one.step, one.time), default=None)
 
 
