@@ -21,7 +21,8 @@ and returns BuildKit's address; building into it is all it takes, since the kube
 - The build's RUN steps have the machine's network, but not its certificate authorities: mount them where they are
   needed, `RUN --mount=type=bind,from=certs,source=ca-certificates.crt,target=/etc/ssl/certs/ca-certificates.crt`.
 - Pods name such an image with `imagePullPolicy: IfNotPresent` or `Never`; there is no registry.
-- After a build, `cluster.py sync-images` (or `up`, which does it too) copies what is new to a second node.
+- Other nodes have the first one's images as they were when they started. After a build, `cluster.py sync-images
+  [IMAGE…]` restarts those that lack one (or any) with the new ones, their pods ended as by a power cut.
 - `cluster.py exec -- COMMAND` has kubectl, helm, buildctl and etcd on its PATH, and KUBECONFIG and BUILDKIT_HOST set.
 
 Everything lives in `$TRAININGRUN_CACHE` (default `~/.cache/trainingrun`): `programs/` by content, and `cluster/` with

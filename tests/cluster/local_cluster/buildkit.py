@@ -4,7 +4,7 @@ import os
 
 from local_cluster import containerd, images
 from local_cluster.errors import ClusterError
-from local_cluster.node import FIRST
+from local_cluster.node import FIRST, cgroup_root
 from local_cluster.packages import install
 from local_cluster.paths import locked, state
 from local_cluster.processes import Process
@@ -32,7 +32,7 @@ def start() -> str:
         if not containerd.answers(FIRST):
             process().stop()
             containerd.start(FIRST, images.tools())
-            images.provide(FIRST, operator=False)
+            images.provide(operator=False)
         probe = [programs / "buildctl", "--addr", address(), "debug", "workers"]
         if process().pid() is None or not succeeds(probe):
             process().stop()
@@ -54,6 +54,6 @@ enabled = false
 enabled = true
 address = "{FIRST.socket}"
 namespace = "k8s.io"
-defaultCgroupParent = "trainingrun/builds"
+defaultCgroupParent = "{cgroup_root()}/builds"
 """
     )

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from local_cluster import cgroups, mounts
-from local_cluster.node import Node
+from local_cluster import cgroups, mounts, shared_images
+from local_cluster.node import FIRST, Node
 from local_cluster.processes import kill_pids
 from local_cluster.shell import output, succeeds
 
+_CRI = "io.containerd.grpc.v1.cri"
 _NAMESPACE = "k8s.io"  # the one that the kubelet's pods and images are in
 
 
@@ -36,14 +37,20 @@ def answers(node: Node) -> bool:
 
 
 def start(node: Node, pause_image: str) -> None:
-    """Start it unless it runs; what a killed one left behind goes first."""
+    """Start it unless it runs, with the first node's images; what a killed one left behind goes first."""
     if answers(node):
         return
     end(node)
-    _write_configuration(node, pause_image)
-    node.containerd.start(["containerd", "--config", node.folder / "containerd.toml"])
-    node.containerd.wait_until(lambda: succeeds(command(node, "version")), seconds=30)
-    _remove_containers(node)
+    if node != FIRST:
+        shared_images.adopt(node)
+    # Containers of before are on record still, the kubelet would look for them in vain, and those of another node
+    # must not be touched: so they are struck off before the kubelet's interface (CRI) begins to work on them.
+    _launch(node, pause_image, disabled=f'"{_CRI}"')
+    names = ctr(node, "containers", "list", "--quiet").split()
+    if names:
+        ctr(node, "containers", "delete", *names)
+    node.containerd.stop()
+    _launch(node, pause_image, disabled="")
 
 
 def end(node: Node) -> None:
@@ -58,14 +65,13 @@ def end(node: Node) -> None:
         shutil.rmtree(node.folder / rest, ignore_errors=True)
 
 
-def _remove_containers(node: Node) -> None:
-    # A container killed with its containerd is still on record: the kubelet would look for it in vain.
-    names = ctr(node, "containers", "list", "--quiet").split()
-    if names:
-        ctr(node, "containers", "delete", *names)
+def _launch(node: Node, pause_image: str, disabled: str) -> None:
+    _write_configuration(node, pause_image, disabled)
+    node.containerd.start(["containerd", "--config", node.folder / "containerd.toml"])
+    node.containerd.wait_until(lambda: succeeds(command(node, "version")), seconds=30)
 
 
-def _write_configuration(node: Node, pause_image: str) -> None:
+def _write_configuration(node: Node, pause_image: str, disabled: str) -> None:
     network = {
         "cniVersion": "1.0.0",
         "name": "pods",
@@ -88,6 +94,7 @@ def _write_configuration(node: Node, pause_image: str) -> None:
         f"""version = 2
 root = "{node.folder}/containerd/root"
 state = "{node.folder}/containerd/state"
+disabled_plugins = [{disabled}]
 [grpc]
 address = "{node.socket}"
 [plugins."io.containerd.internal.v1.opt"]

@@ -8,7 +8,7 @@ from local_cluster import buildkit, cgroups, containerd, control_plane, kubelet,
 from local_cluster import images, simulated, training_operator
 from local_cluster.errors import ClusterError
 from local_cluster.kubectl import apply, kubectl, wait_until_succeeds
-from local_cluster.node import FIRST, MOST_NODES, Node, known, members, named
+from local_cluster.node import FIRST, MOST_NODES, Node, cgroup_root, known, members, named
 from local_cluster.packages import install
 from local_cluster.paths import locked, state
 from local_cluster.processes import Process, stop_all
@@ -53,16 +53,20 @@ def down() -> None:
             kubelet.take_away(node)
         _end_control_plane()
         network.take_away()
-        cgroups.end("trainingrun")
+        cgroups.end(cgroup_root())
         mounts.unmount_below(state())
 
 
 def synchronise_images(wanted: list[str]) -> None:
-    """Copy these images from the first node to the other nodes that run and lack them."""
-    with locked("images"):
-        for node in members():
-            if containerd.answers(node):
-                images.synchronise(node, wanted)
+    """Have these images, all where none is named, on the other nodes that run; one that lacks any restarts."""
+    with locked("cluster"):
+        stale = [node for node in members() if containerd.answers(node) and not images.current(node, wanted)]
+        for node in stale:
+            say(f"restarting {node.name} with the images of {FIRST.name}")
+            kubelet.kill(node)
+            kubelet.start(node)
+        if stale:
+            _wait_for_nodes(stale)
 
 
 def processes() -> list[Process]:
@@ -102,6 +106,7 @@ def _start(nodes: list[Node]) -> None:
         _end_control_plane()
     network.prepare(nodes)
     containerd.start(FIRST, images.tools())
+    images.provide(operator=True)
     control_plane.start_api_server()
     control_plane.start_controllers()
     for node in nodes:
@@ -128,6 +133,8 @@ def _remove(node: Node) -> None:
     say(f"taking {node.name} away")
     kubelet.take_away(node)
     kubectl(control_plane.kubeconfig(), "delete", "node", node.name, "--ignore-not-found")
+    pods = f"--field-selector=spec.nodeName={node.name}"
+    kubectl(control_plane.kubeconfig(), "delete", "pods", "--all-namespaces", pods, "--force", "--grace-period=0")
     network.take_node_away(node)
 
 

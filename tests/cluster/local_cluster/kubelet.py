@@ -12,7 +12,6 @@ from local_cluster.programs import built
 def start(node: Node) -> None:
     """Start the node's containerd and kubelet unless they run."""
     containerd.start(node, images.tools())
-    images.provide(node, operator=True)
     if node.kubelet.pid() is not None:
         return
     cgroups.make(node.cgroup)

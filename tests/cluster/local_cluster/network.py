@@ -23,6 +23,8 @@ def prepare(nodes: list[Node]) -> None:
     for node in nodes:
         output(["ip", "address", "replace", f"{node.address}/24", "dev", _BRIDGE])
     output(["ip", "link", "set", _BRIDGE, "up"])
+    # The kernel wants a route before kube-proxy's rules can send a service's packet elsewhere, also with no way out.
+    output(["ip", "route", "replace", SERVICE_RANGE, "dev", _BRIDGE, "src", nodes[0].address])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     # A service's address that kube-proxy has not replaced by a pod's must never leave the machine.
     inside = f"{{ {POD_RANGE}, {_NODE_RANGE}, {SERVICE_RANGE} }}"
@@ -49,7 +51,7 @@ table ip trainingrun {{
 
 def exists() -> bool:
     """Whether the bridge is there."""
-    return Path(f"/sys/class/net/{_BRIDGE}").exists()
+    return succeeds(["ip", "link", "show", _BRIDGE])
 
 
 def take_node_away(node: Node) -> None:

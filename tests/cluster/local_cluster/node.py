@@ -1,5 +1,6 @@
 """What a node of the cluster is called and has: name, address, pod range, folders."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from local_cluster.processes import Process
 
 POD_RANGE = "10.244.0.0/16"
 MOST_NODES = 8
+
+
+def cgroup_root() -> str:
+    """The control group above all others of this state folder."""
+    return f"trainingrun-{hashlib.sha256(bytes(state())).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Node:
     @property
     def cgroup(self) -> str:
         """The control group that all its containers are in, in every hierarchy."""
-        return f"trainingrun/{self.name}"
+        return f"{cgroup_root()}/{self.name}"
 
     @property
     def containerd(self) -> Process:
