@@ -82,7 +82,7 @@ class Pod:
     words: Path
     log: Path
 
-    def wait(self, seconds: float = 90) -> Result:
+    def wait(self, seconds: float = 180) -> Result:
         """The pod's last words, which say what its exit code says."""
         self.process.wait(seconds)
         result = Result.from_text(self.words.read_text()) if self.words.is_file() else None
@@ -187,7 +187,7 @@ class PretrainRun:
         )  # fmt: skip
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Until something is so; an error after a while."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -108,6 +108,7 @@ def test_a_done_stage_is_not_done_again(trained: PretrainRun) -> None:
     assert (trained.folder / "metrics.jsonl").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("trained", [2], ids=["dp2"], indirect=True)
 def test_two_nodes_train_what_one_node_with_two_ranks_trains(
     trained: PretrainRun, engine_python: EnginePython, tmp_path: Path
 ) -> None:
@@ -117,6 +118,16 @@ def test_two_nodes_train_what_one_node_with_two_ranks_trains(
 
     assert [pod.wait().reason for pod in pods] == ["Completed", "Completed"]
     assert [line["loss"] for line in run.curve()] == [line["loss"] for line in trained.curve()]
+
+
+def test_a_pipeline_of_two_ranks_trains_as_well(engine_python: EnginePython, tmp_path: Path) -> None:
+    run = PretrainRun(engine_python("nanotron"), tmp_path, ranks=2)
+    run.config["parallelism"] |= {"dp": 1, "pp": 2}
+    run.config["tokens"]["batch_accumulation_per_replica"] = 2
+
+    assert run.run().reason == "Completed"
+    losses = [line["loss"] for line in run.curve()]
+    assert losses[-1] < losses[0] - 1
 
 
 def test_unconverted_checkpoints_outlast_keep_last(engine_python: EnginePython, tmp_path: Path) -> None:

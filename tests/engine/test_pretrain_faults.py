@@ -96,13 +96,14 @@ def test_a_killed_rank_is_tried_again_from_a_whole_checkpoint(pair: PretrainRun)
     assert store(pair).set_torn_aside() == ()
     newest = store(pair).newest()
     assert newest is not None
+    assert result.step == newest
 
     end_early(pair, newest + 5)
     assert pair.run().reason == "Completed"
 
 
 def test_a_hang_is_noticed_and_the_stacks_are_kept(pair: PretrainRun) -> None:
-    pair.spec["hang_timeout"] = 2
+    pair.spec["hang_timeout"] = 5
     pod = pair.start()
     until_trained(pair, pod, 10)
     os.kill(pod.ranks()[0], signal.SIGSTOP)

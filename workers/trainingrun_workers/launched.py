@@ -64,7 +64,12 @@ class LaunchedRank:
         os.pwrite(self._beats, BEAT.pack(step, activity, time.monotonic()), 0)
 
     def report(self, now: bool = False, **fields: Any) -> None:
-        """Replace fields of the pod's snapshot (names of `contract.Snapshot`); written twice a second at most."""
+        """Replace fields of the pod's snapshot (names of `contract.Snapshot`); written twice a second at most.
+
+        Without effect on other ranks than 0, which speaks for all.
+        """
+        if self.rank:
+            return
         self._status.update(fields)
         if now or time.monotonic() >= self._status_due:
             self._status_due = time.monotonic() + STATUS_SECONDS

@@ -24,6 +24,7 @@ def prepare() -> None:
     if importlib.util.find_spec("flash_attn") is None:
         flash_attention.install()
     _break_circle()
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
     with warnings.catch_warnings():
         # It reads data sets through libraries that are not needed here, and says so.
         warnings.filterwarnings("ignore", message="Datasets and/or Transformers not installed")

@@ -5,7 +5,9 @@ from typing import Any
 
 from trainingrun_workers import contract
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
+from trainingrun_workers.errors import StageError
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
+from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, mark_complete, read_marker
 from trainingrun_workers.watchdog import HangRule
@@ -31,7 +33,12 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     def report(fields: dict[str, Any]) -> None:
         reporter.update(**{**fields, "checkpoints": tuple(fields.get("checkpoints", ()))})
 
-    result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
+    try:
+        result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
+    except StageError as error:
+        if error.step is None:
+            error.step = Checkpoints(folder / contract.CHECKPOINT_FOLDER).newest()
+        raise
     if node_rank() == 0:
         mark_complete(folder, result.output)
     return result

@@ -47,7 +47,7 @@ class Loop:
     speed: float = 0.0  # tokens a second
     _logged: float = 0.0  # when the last line of the curve was made, and for which step
     _logged_step: int = 0
-    _unsound: Any = None  # a tensor: whether any loss since the last look was not finite
+    _unsound: Any = None  # a tensor: whether any loss or gradient was no finite number
 
     def run(self) -> None:
         """Train to the end. BadData when the loss is no number, Preempted once a stop has been saved."""
@@ -62,28 +62,35 @@ class Loop:
         rate = self.trainer.learning_rate
         loss, norm = self.trainer.advance(self.micro_batches(self.trainer.iteration_step + 1))
         step = self.trainer.iteration_step
-        saves, logs = self._saves(step), self._logs(step)
-        self._watch(loss)
-        looks = saves or logs or self.rank.stop_requested
-        unsound, stop = self.agreement.any(looks and self._is_unsound(), self.rank.stop_requested)
-        if unsound:
-            raise _unsound(step)
         self.rank.beat(step, Activity.TRAINING)
-        if logs and self.curve:
-            self._log(step, float(loss), rate, None if norm is None else float(norm))
-        if saves or stop:
+        self._watch(loss, norm)
+        (stop,) = self.agreement.any(self.rank.stop_requested)
+        saves, logs = stop or self._saves(step), self._logs(step)
+        if (saves or logs) and self.agreement.any(self._is_unsound())[0]:
+            raise _unsound(step)
+        if logs:
+            self._log(step, self._everywhere(loss), rate, None if norm is None else float(norm))
+        if saves:
             self._save()
         if stop and step < self.spec.total_steps:
             raise Preempted(f"The pod was told to stop and saved step {step}; training goes on from there.", step)
 
-    def _watch(self, loss: Any) -> None:
-        # Without asking the device for its value, which would make it wait.
-        if loss is not None:
-            bad = ~loss.detach().isfinite()
-            self._unsound = bad if self._unsound is None else self._unsound | bad
+    def _watch(self, *values: Any) -> None:
+        # Without asking the device for a value, which would make it wait.
+        for value in values:
+            if value is not None:
+                bad = ~value.detach().isfinite()
+                self._unsound = bad if self._unsound is None else self._unsound | bad
 
     def _is_unsound(self) -> bool:
         return self._unsound is not None and bool(self._unsound)
+
+    def _everywhere(self, loss: Any) -> float:
+        # In a pipeline only the last ranks have it.
+        if self.spec.config["parallelism"]["pp"] == 1:
+            return float(loss)
+        losses = self.agreement.of_all(None if loss is None else float(loss))
+        return next(float(one) for one in losses if one is not None)
 
     def _saves(self, step: int) -> bool:
         every = (self.spec.checkpoint_every, self.spec.evaluate_every)
@@ -93,17 +100,18 @@ class Loop:
         return step in (1, self.spec.total_steps) or step % self.log_every == 0
 
     def _log(self, step: int, loss: float, rate: float, norm: float | None) -> None:
+        if not self.curve:
+            return
         tokens = step * self.spec.tokens_per_step
         self._measure(step)
         line = {
             "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": tokens,
             "tokensPerSecond": round(self.speed, 1), "time": round(time.time(), 3),
         }  # fmt: skip
-        assert self.curve is not None
         self.curve.add(line)
         left = (self.spec.total_steps - step) * self.spec.tokens_per_step
         self.rank.report(
-            step=step, loss=loss, learning_rate=rate, gradient_norm=norm if _finite(norm) else None, tokens=tokens,
+            step=step, loss=loss, learning_rate=rate, gradient_norm=norm, tokens=tokens,
             tokens_per_second=self.speed, eta_seconds=left / self.speed if self.speed else None,
         )  # fmt: skip
         LOGGER.info(
@@ -138,13 +146,9 @@ class Loop:
         return {"checkpoint": max(steps, default=None), "checkpoints": list(steps)}
 
 
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
 def _unsound(step: int) -> BadData:
     return BadData(
         "NonFiniteLoss",
-        f"The loss is no number at step {step}, and training again from the last checkpoint would come to the same: "
-        "lower the learning rate, lengthen the warm-up or look at the data.",
+        f"The loss or its gradient is no number at step {step}, and training again from the last checkpoint would come "
+        "to the same: lower the learning rate, lengthen the warm-up or look at the data.",
     )

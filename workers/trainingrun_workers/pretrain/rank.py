@@ -91,7 +91,8 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     rank.report(now=True, step=step, activity="loading" if newest else "building")
     curve = Curve(folder, step) if rank.rank == 0 else None
     if step < spec.total_steps:
-        trainer = _trainer(spec, rank.folder, newest[1] if newest else None)
+        # nanotron can't load an optimizer that has not stepped; the seed gives step 0's weights again.
+        trainer = _trainer(spec, rank.folder, newest[1] if newest and step else None)
         rank.beat(step, Activity.STARTING)
         batches = Batches(trainer, data.window, spec.token_bytes, "cpu" if spec.cpu else "cuda")
         Loop(
