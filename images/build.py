@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(CHECKOUT / "images"), str(CHECKOUT / "tests" / "cluster")]
 
-from building.catalogue import CATALOGUE, with_bases  # noqa: E402
+from building.catalogue import CATALOGUE, built_upon, with_bases  # noqa: E402
 from building.content import Plan  # noqa: E402
 from building.errors import BuildError  # noqa: E402
 from building.line import Line  # noqa: E402
@@ -63,6 +63,8 @@ def _run(options: argparse.Namespace) -> int:
     if made or options.push:
         store.deliver(final)
     _write_roles(plan, store.references())
+    if built_upon() & set(made):
+        store.forget_steps()
     if options.remove_others:
         _remove_others(plan, store)
     say(f"{len(made)} images built, {len(names) - len(made)} were there")

@@ -29,7 +29,7 @@ class Image:
 CATALOGUE: Final = {
     "rootfs": Image("rootfs", None, 40),
     "base": Image("base", "rootfs", 10),
-    "torch": Image("torch", "base", 180, arguments=("CUDA",)),
+    "torch": Image("torch", "base", 120, arguments=("CUDA",)),
     "datatrove-engine": Image("datatrove", "base", 30),
     "operator": Image("operator", "base", 30, ("operator",), ("VERSION",)),
     "quickstart-data": Image("quickstart-data", "base", 3, ("quickstart-data",), ("VERSION",)),
@@ -52,3 +52,8 @@ def with_bases(names: list[str]) -> list[str]:
             wanted.add(here)
             here = CATALOGUE[here].base
     return [name for name in CATALOGUE if name in wanted]
+
+
+def built_upon() -> set[str]:
+    """The images that others are built on: the large ones."""
+    return {image.base for image in CATALOGUE.values() if image.base}

@@ -26,7 +26,7 @@ class Line:
     _ahead: dict[str, Future[None]] = field(default_factory=dict)
 
     def build(self, names: Iterable[str]) -> list[str]:
-        """Build what the store lacks of the images, given in building order; returns the references built."""
+        """Build what the store lacks of the images, given in building order; returns the names of those built."""
         there = self.store.references()
         missing = [name for name in names if self.plan.reference(name) not in there]
         if self.plan.base_image and "rootfs" in missing:
@@ -43,7 +43,7 @@ class Line:
                 self._ahead[name] = pool.submit(self._one, name, known)
             for future in self._ahead.values():
                 future.result()
-        return [self.plan.reference(name) for name in missing]
+        return missing
 
     def _one(self, name: str, known: dict[str, Path]) -> None:
         base = CATALOGUE[name].base

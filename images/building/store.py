@@ -33,10 +33,13 @@ class Store(Protocol):
         """Build an image and keep it; BuildError where that fails."""
 
     def remove(self, references: Sequence[str]) -> None:
-        """Remove images, and what building them left behind."""
+        """Remove images."""
 
     def deliver(self, references: Sequence[str]) -> None:
         """Bring images to where pods are run from, if they are not there yet."""
+
+    def forget_steps(self) -> None:
+        """Free the disk of what building large images left behind."""
 
 
 def run_logged(command: Sequence[str], log: Path, what: str) -> None:

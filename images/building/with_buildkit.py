@@ -1,17 +1,12 @@
 """Building with BuildKit right into the containerd that pods are run from: no push, no import."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from building.store import Recipe, run_logged
 from local_cluster import buildkit, containerd
 from local_cluster.node import FIRST
 from local_cluster.programs import built
 from local_cluster.shell import output
-
-# Megabytes of intermediate results that are kept: enough for the small layers. The engines' own are images of the
-# catalogue, so nothing of theirs is needed twice.
-_KEPT_MEGABYTES: Final = 1500
 
 
 class BuildKit:
@@ -43,5 +38,8 @@ class BuildKit:
             containerd.ctr(FIRST, "images", "remove", "--sync", *references)
 
     def deliver(self, references: Sequence[str]) -> None:
-        """Drop intermediate results beyond a few; the images themselves are where they belong."""
-        output([self._buildctl, "--addr", self._address, "prune", f"--keep-storage={_KEPT_MEGABYTES}"])
+        """Nothing: they are where they belong."""
+
+    def forget_steps(self) -> None:
+        """Drop BuildKit's own copies of layers: whatever is built upon is an image itself, so none is needed again."""
+        output([self._buildctl, "--addr", self._address, "prune", "--all"])

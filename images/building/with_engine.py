@@ -48,6 +48,9 @@ class Engine:
         if self._load and references:
             self._send([*self._load, *references])
 
+    def forget_steps(self) -> None:
+        """Nothing: the tool's cache is its user's."""
+
     @staticmethod
     def _send(command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

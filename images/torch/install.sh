@@ -21,6 +21,7 @@ import)
         # Unquoted, as it is a pattern.
         rm -rf $site/$pattern
     done
+    python $here/hollow.py $site/nvidia 8000000
     ;;
 none)
     install -r $here/requirements.txt
@@ -30,5 +31,6 @@ none)
     exit 1
     ;;
 esac
+python -c 'import torch, transformers'
 # All processors compile; pip would use one. Some packages have templates that are no Python, hence the last words.
 python -m compileall -q -j 0 $site >/dev/null || true
