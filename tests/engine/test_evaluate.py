@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.pretrain_runs import wait_until
-from engine.stage_runs import EXAMPLE, StageRun, make_modelss
+from engine.stage_runs import EXAMPLE, StageRun, make_models
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, EvaluationTask
 
 TASKS = (EvaluationTask("continuation_en", limit=6), EvaluationTask("held_out_it", limit=4))

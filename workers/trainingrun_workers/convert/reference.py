@@ -11,9 +11,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
-from trainingrun_workers import cpu_stand_ins
-from trainingrun_workers.nanotron_engine import flash_attention, importing
-
 # A gang of one, which nanotron's parallel context reads.
 _ALONE: Final = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}
 
@@ -53,6 +50,9 @@ class Reference:
 
 def _load_engine(on_gpu: bool) -> None:
     import transformers  # noqa: F401 - looks for flash_attn itself, and must not find the stand-in
+
+    from trainingrun_workers import cpu_stand_ins
+    from trainingrun_workers.nanotron_engine import flash_attention, importing
 
     flash_attention.install()
     if on_gpu:

@@ -72,12 +72,16 @@ class TaskFolder:
         return name in self and all(self.closed(one) for one in self._members.get(name, ()) if one != name)
 
     def digest(self, name: str) -> str | None:
-        """SHA-256 over a task's definition, data and Python files, or over a group's members; None if not from here."""
+        """SHA-256 over a task's definition, data and Python files, or over a group's members; None if not from here.
+
+        Of a task whose data are there, which `check_data` says.
+        """
         if name not in self:
             return None
         digest = hashlib.sha256(json.dumps(self._definitions.get(name), sort_keys=True, default=str).encode())
         for path in self._data.get(name, []):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
         for path in sorted(self.source.rglob("*.py")):
             digest.update(path.read_bytes())
         for one in self._members.get(name, ()):
