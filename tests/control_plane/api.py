@@ -10,8 +10,9 @@ from typing import Any
 
 import urllib3
 import yaml
-from builders import REPOSITORY
 from local_cluster.programs import built
+
+from builders import REPOSITORY
 
 Object = dict[str, Any]
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_cluster.api_only import api_server
+
 from builders import a_manifest
 from control_plane.api import Api, Object, install_definitions, install_pytorchjobs
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator, install_rights, running
-from local_cluster.api_only import api_server
 
 _numbers = itertools.count(1)
 

@@ -10,6 +10,7 @@ from control_plane.api import Api, ApiError, Object
 from trainingrun.api import names
 from trainingrun_workers.contract import Result
 
+GARBAGE = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
 WORK_KINDS = {"Job": "batch/v1", "PyTorchJob": names.KUBEFLOW_API_VERSION}
 
 # What the worker of each kind of stage leaves as its last words.
@@ -161,7 +162,7 @@ class Kubelet:
             for one in self._listed(kind):
                 references = one["metadata"].get("ownerReferences") or []
                 if references and references[0]["uid"] not in owners:
-                    self.api.delete(kind, one["metadata"]["name"], self.namespace, gracePeriodSeconds=0)
+                    self.api.delete(kind, one["metadata"]["name"], self.namespace, **GARBAGE)
 
     def _listed(self, kind: str) -> list[Object]:
         try:

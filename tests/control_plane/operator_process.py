@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from local_cluster.programs import built
+
 from builders import REPOSITORY
 from control_plane.api import Api, until
-from local_cluster.programs import built
 
 RELEASE = "trainingrun"
 ACCOUNT_NAMESPACE = "default"
-IMAGES = {role: f"registry.example/{role}:1" for role in "operator tokenize pretrain convert evaluate sft release".split()}
+IMAGES = {
+    role: f"registry.example/{role}:1" for role in "operator tokenize pretrain convert evaluate sft release".split()
+}
 
 
 def render_chart(*arguments: str) -> list[dict[str, Any]]:
@@ -86,7 +89,7 @@ class Operator:
 
     def start(self) -> "Operator":
         """Start it."""
-        assert self.process is None or self.process.poll() is not None
+        assert self.has_ended()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "trainingrun.controller"], env=self._environment, stdout=log, stderr=log
@@ -116,6 +119,10 @@ class Operator:
         lines = [line for line in self.answer("/metrics")[1].splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    def has_ended(self) -> bool:
+        """Whether its process is over, or never was."""
+        return self.process is None or self.process.poll() is not None
+
     def kill(self) -> None:
         """Kill it: no signal handler runs."""
         assert self.process is not None
@@ -136,14 +143,20 @@ class Operator:
 
 
 @contextmanager
-def running(operator: Operator) -> Iterator[Operator]:
-    """Start an operator, wait until it is ready, and end it."""
+def started(operator: Operator) -> Iterator[Operator]:
+    """Start an operator, and kill it in the end."""
     try:
-        operator.start().wait_until_ready()
-        yield operator
+        yield operator.start()
     finally:
-        if operator.process is not None and operator.process.poll() is None:
+        if not operator.has_ended():
             operator.kill()
+
+
+@contextmanager
+def running(operator: Operator) -> Iterator[Operator]:
+    """Start an operator, wait until it is ready, and kill it in the end."""
+    with started(operator):
+        yield operator.wait_until_ready()
 
 
 def free_port() -> int:

@@ -1,6 +1,6 @@
 """The whole chain on a real API server, the rest of the cluster played."""
 
-from control_plane.api import Api, Object, until
+from control_plane.api import Api, Object
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator
 

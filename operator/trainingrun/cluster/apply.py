@@ -24,16 +24,17 @@ class Outcome:
 
     look_again: list[float] = field(default_factory=list)
     failure: TemporaryError | None = None
-    events_lost: list[str] = field(default_factory=list)  # why an event could not be written
 
 
 class Applier:
     """Writes of all passes."""
 
-    def __init__(self, client: Client, store: Store, observer: Observer, problems: Problems) -> None:
+    def __init__(
+        self, client: Client, store: Store, observer: Observer, problems: Problems, events: EventWriter
+    ) -> None:
         """Everything that is written also goes into the store, so that the next pass sees it."""
         self._client, self._store, self._observer, self._problems = client, store, observer, problems
-        self._events = EventWriter(client)
+        self._events = events
         self._deleted: dict[str, None] = {}  # uids that were asked to go; asking once is enough
 
     async def carry_out(self, run: TrainingRun, version: int, plan: Plan, now: float) -> Outcome:
@@ -54,13 +55,13 @@ class Applier:
             # What the status says is done by the next pass, and the watch tells nothing new of an own write.
             outcome.look_again.append(0.0)
         for event in plan.events:
-            await self._write_event(run.metadata, event, now, outcome)
+            self._events.add(run.metadata, event, now)
         return outcome
 
     async def say(self, run: Metadata, version: int, status: TrainingRunStatus, event: Event, now: float) -> None:
         """Write a status and one event, with no plan."""
         await self._write_status(run, version, status)
-        await self._write_event(run, event, now, Outcome())
+        self._events.add(run, event, now)
 
     async def _apply(self, run: TrainingRun, manifest: dict[str, Any], outcome: Outcome) -> bool:
         """Make one object; False where those after it must wait."""
@@ -119,12 +120,8 @@ class Applier:
 
     async def _write_status(self, run: Metadata, version: int, status: TrainingRunStatus) -> None:
         document = status.model_dump(by_alias=True, exclude_none=True)
-        written = await self._client.write_status(run.namespace, run.name, str(version), document)
-        self._store.put(RUN, written)
-
-    async def _write_event(self, run: Metadata, event: Event, now: float, outcome: Outcome) -> None:
-        """An event that can't be written is no reason to stop: the status says the same."""
-        try:
-            await self._events.write(run, event, now)
-        except (TemporaryError, RefusedError) as error:
-            outcome.events_lost.append(error.message)
+        metadata = await self._client.write_status(run.namespace, run.name, str(version), document)
+        known = self._store.runs.get(run.uid)
+        if known is not None:
+            # The version was still the one that was read, so that nothing but the status is new.
+            self._store.put(RUN, {**known.value.raw, "metadata": metadata, "status": document})

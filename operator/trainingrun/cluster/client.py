@@ -9,12 +9,14 @@ from kubernetes.aio import client
 
 from trainingrun.api import names
 from trainingrun.cluster.errors import ClusterError, RefusedError, StaleError, TemporaryError, from_response
-from trainingrun.cluster.kinds import BY_NAME, EVENT, RUN, TOKEN_REVIEW, Kind
+from trainingrun.cluster.kinds import BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind
 
+JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 Object = dict[str, Any]
@@ -45,7 +47,7 @@ class Client:
     async def list_metadata(self, kind: Kind, namespace: str | None, label: str | None) -> list[Object]:
         """The metadata of every object that carries a label, in a namespace or in all."""
         query = {"labelSelector": label} if label else {}
-        found = await self._call("GET", kind.path(namespace), query, accept=METADATA_ONLY)
+        found = await self._call("GET", kind.path(namespace), query, accept=METADATA_LIST)
         return list(found.get("items") or ())
 
     async def warnings_about(self, namespace: str, uid: str) -> list[Object]:
@@ -71,7 +73,9 @@ class Client:
         kind, metadata = BY_NAME[manifest["kind"]], manifest["metadata"]
         self._on_write("apply", kind.name)
         path = kind.path(metadata["namespace"], metadata["name"])
-        return await self._call("PATCH", path, {"fieldManager": names.FIELD_MANAGER}, manifest, APPLY)
+        # Of a ConfigMap nothing but the metadata is of use; answers cost both sides time.
+        accept = METADATA if kind is CONFIG_MAP else JSON
+        return await self._call("PATCH", path, {"fieldManager": names.FIELD_MANAGER}, manifest, APPLY, accept)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None, force: bool) -> None:
         """Delete an object and all that it owns, if it is there and still is the one with this uid."""
@@ -88,7 +92,7 @@ class Client:
                 raise
 
     async def write_status(self, namespace: str, name: str, version: str, status: Object) -> Object:
-        """Replace a run's whole status; StaleError when the run is not at that resourceVersion any more."""
+        """Replace a run's whole status; its new metadata. StaleError when the run is not at that resourceVersion."""
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
             {"op": "add", "path": "/status", "value": status},
@@ -96,11 +100,13 @@ class Client:
         self._on_write("status", RUN.name)
         query = {"fieldManager": names.FIELD_MANAGER}
         try:
-            return await self._call("PATCH", RUN.path(namespace, name, "status"), query, patch, JSON_PATCH)
+            path = RUN.path(namespace, name, "status")
+            written = await self._call("PATCH", path, query, patch, JSON_PATCH, METADATA)
         except ClusterError as error:
             if error.status in (404, 409):
                 raise StaleError(error.message, error.status) from error
             raise
+        return dict(written["metadata"])
 
     async def create_event(self, namespace: str, event: Object) -> bool:
         """Record an event; False where one of this name exists."""
@@ -134,19 +140,19 @@ class Client:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        content: str = "application/json",
-        accept: str = "application/json",
+        content: str = JSON,
+        accept: str = JSON,
     ) -> Object:
         try:
-            request = await self._api.param_serialize(
+            verb, url, headers, *_ = await self._api.param_serialize(
                 method,
                 path,
                 query_params=list((query or {}).items()),
                 header_params={"Accept": accept, "Content-Type": content},
-                body=body,
                 auth_settings=["BearerToken"],
             )
-            answer = await self._api.call_api(*request, _request_timeout=TIMEOUT)
+            # The body is plain JSON already: the client need not walk through it.
+            answer = await self._api.call_api(verb, url, headers, body, _request_timeout=TIMEOUT)
             data = await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise TemporaryError(f"The API server can't be reached: {error or type(error).__name__}") from error

@@ -1,30 +1,53 @@
 """The run's log book: events that `kubectl describe` shows, one object for each thing that is said."""
 
+import asyncio
 import datetime
 import hashlib
+import logging
 from typing import Any, Final
 
 from trainingrun.api import names
 from trainingrun.api.training_run import Metadata
 from trainingrun.cluster.client import Client
+from trainingrun.cluster.errors import RefusedError, TemporaryError
 from trainingrun.cluster.kinds import EVENT
 from trainingrun.plan.actions import Event
+
+logger = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 1024  # the API server refuses longer ones
 REMEMBERED: Final = 5000  # events whose count is known without asking
 
 
 class EventWriter:
-    """Writes events; what was said before is counted, not said anew."""
+    """Writes events one after the other, beside the passes: they must not keep a run's first pod waiting.
+
+    What was said before is counted, not said anew. An event that can't be written is lost: the status says the same.
+    """
 
     def __init__(self, client: Client) -> None:
         """Start with nothing said."""
         self._client = client
         self._counts: dict[tuple[str, str], int] = {}
+        self._waiting: asyncio.Queue[tuple[Metadata, dict[str, Any]]] = asyncio.Queue(REMEMBERED)
 
-    async def write(self, run: Metadata, event: Event, now: float) -> None:
-        """Record one event about a run."""
-        body = event_object(run, event, now)
+    def add(self, run: Metadata, event: Event, now: float) -> None:
+        """Have one event about a run recorded."""
+        try:
+            self._waiting.put_nowait((run, event_object(run, event, now)))
+        except asyncio.QueueFull:
+            logger.warning("Too many events wait: %s of %s/%s is lost.", event.reason, run.namespace, run.name)
+
+    async def run(self) -> None:
+        """Write events until cancelled."""
+        while True:
+            run, body = await self._waiting.get()
+            try:
+                await self._write(run, body)
+            except (TemporaryError, RefusedError) as error:
+                logger.warning("An event of %s/%s is lost: %s", run.namespace, run.name, error.message)
+
+    async def _write(self, run: Metadata, body: dict[str, Any]) -> None:
         name, at = body["metadata"]["name"], body["lastTimestamp"]
         place = (run.namespace, name)
         count = self._counts.get(place, 0)

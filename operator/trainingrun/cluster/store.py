@@ -1,6 +1,7 @@
 """All that the watches have shown, trimmed to what decisions need."""
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ OVER: Final = frozenset({"Succeeded", "Failed"})  # phases of a stage whose fold
 
 @dataclass(frozen=True)
 class SeenRun:
-    """A run as it was seen: the object as JSON, since a thousand of them as dictionaries would weigh too much."""
+    """A run as it was seen: the object as compressed JSON, since a thousand of them as dictionaries weigh too much."""
 
     document: bytes
     claim: str
@@ -26,7 +27,7 @@ class SeenRun:
     @property
     def raw(self) -> dict[str, Any]:
         """The object without its managed fields."""
-        decoded: dict[str, Any] = json.loads(self.document)
+        decoded: dict[str, Any] = json.loads(zlib.decompress(self.document))
         return decoded
 
 
@@ -63,7 +64,7 @@ def seen_run(raw: Mapping[str, Any]) -> SeenRun:
     folders = working_folders(status)
     waits = any(one.get("reason") == "FolderInUse" for one in status.get("stages") or ())
     return SeenRun(
-        document=json.dumps({**raw, "metadata": kept}, separators=(",", ":")).encode(),
+        document=zlib.compress(json.dumps({**raw, "metadata": kept}, separators=(",", ":")).encode(), level=1),
         claim=storage.get("claimName") or metadata["name"],
         neighbour=Neighbour(metadata["name"], metadata.get("creationTimestamp") or "", folders) if folders else None,
         waits_for_folder=waits,

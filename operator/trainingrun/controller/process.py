@@ -13,6 +13,7 @@ from trainingrun.cluster.apply import Applier
 from trainingrun.cluster.audit import Audit
 from trainingrun.cluster.client import Client
 from trainingrun.cluster.errors import ClusterError
+from trainingrun.cluster.events import EventWriter
 from trainingrun.cluster.kinds import PYTORCHJOB, Kind
 from trainingrun.cluster.observe import Observer
 from trainingrun.cluster.problems import Problems
@@ -45,7 +46,8 @@ class Operator:
         self._client = Client(made, self._metrics.on_write)
         snapshots, problems = Snapshots(), Problems()
         self._observer = Observer(self._client, self._store, snapshots, problems, own.read_nodes)
-        applier = Applier(self._client, self._store, self._observer, problems)
+        self._events = EventWriter(self._client)
+        applier = Applier(self._client, self._store, self._observer, problems, self._events)
         self._reconciler = Reconciler(
             self._store, snapshots, problems, self._observer, applier, settings, self._metrics
         )
@@ -92,6 +94,7 @@ class Operator:
             self._ready = True
             logger.info("The watches are in step: %d runs.", len(self._store.runs))
             group.create_task(self._queue.run(self._own.workers))
+            group.create_task(self._events.run())
             group.create_task(self._periodically())
             group.create_task(self._audit_periodically())
             if not served:

@@ -75,7 +75,7 @@ class Reconciler:
         self._announce(key, run, plan)
         outcome = await self._applier.carry_out(run, entry.version, plan, now)
         self._metrics.on_status(key, run.status, plan.status)
-        return _next_look(key, plan, sight.look_again, outcome)
+        return _next_look(plan, sight.look_again, outcome)
 
     def _announce(self, key: Key, run: TrainingRun, plan: Plan) -> None:
         """Between the decision and its writing another run must not decide on the same folder."""
@@ -106,9 +106,7 @@ class Reconciler:
             self._metrics.forget(key)
 
 
-def _next_look(key: Key, plan: Plan, look_again: list[float], outcome: Outcome) -> float | None:
-    for lost in outcome.events_lost:
-        logger.warning("An event of %s/%s could not be written: %s", *key, lost)
+def _next_look(plan: Plan, look_again: list[float], outcome: Outcome) -> float | None:
     if outcome.failure is not None:
         raise RetryError(outcome.failure.message, outcome.failure.retry_after)
     over = plan.status.phase in ("Succeeded", "Failed")

@@ -1,0 +1,129 @@
+"""A thousand runs on an API server without nodes: how soon they are taken up, and what they cost afterwards."""
+
+import concurrent.futures
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from local_cluster.api_only import api_server
+
+from builders import REPOSITORY, a_manifest
+from control_plane.api import Api, install_definitions, install_pytorchjobs, until
+from control_plane.conftest import create_claim
+from control_plane.operator_process import Operator, install_rights
+from scale.machine_load import Usage, resident_mib, share_of_others, usage
+
+RANGES: dict[str, Any] = yaml.safe_load((REPOSITORY / "tests" / "scale" / "ranges.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API server with all runs there, and no operator yet."""
+    with api_server(tmp_path_factory.mktemp("scale")) as kubeconfig:
+        api = Api(kubeconfig)
+        install_definitions(api)
+        install_pytorchjobs(api)
+        install_rights(api)
+        for namespace in namespaces():
+            api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+            create_claim(api, namespace)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: api.create(run(number)), range(RANGES["runs"])))
+        yield api
+
+
+def namespaces() -> list[str]:
+    return [f"scale-{number}" for number in range(RANGES["namespaces"])]
+
+
+def run(number: int) -> dict[str, Any]:
+    """A run whose data is its own, so that none waits for another."""
+    manifest = a_manifest(f"run-{number}")
+    manifest["metadata"]["namespace"] = namespaces()[number % RANGES["namespaces"]]
+    manifest["spec"]["data"][0]["path"] = f"raw/{number}"
+    return manifest
+
+
+def jobs(api: Api) -> int:
+    found = api.call("GET", "/apis/batch/v1/jobs?limit=1&resourceVersion=0&resourceVersionMatch=NotOlderThan")
+    return len(found["items"]) + int(found["metadata"].get("remainingItemCount") or 0)
+
+
+def versions(api: Api) -> dict[str, str]:
+    """The resourceVersion of everything that the operator writes."""
+    paths = (
+        "/apis/trainingrun.dev/v1alpha1/trainingruns",
+        "/apis/batch/v1/jobs",
+        "/api/v1/configmaps",
+        "/api/v1/events",
+    )
+    found = [one for path in paths for one in api.call("GET", path)["items"]]
+    return {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in found}
+
+
+def servers() -> list[int]:
+    """The processes that belong to the measurement besides the operator: API server and etcd."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().strip() in ("kube-apiserver", "etcd"):
+                found.append(int(path.parent.name))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_a_thousand_runs_are_taken_up_and_then_nothing_is_written(api: Api, tmp_path: Path) -> None:
+    operator = Operator(api, tmp_path)
+    before, started = usage(servers()), time.monotonic()
+    operator.start()
+    assert operator.process is not None
+    try:
+        figures = take_up(api, operator, before, started)
+        (tmp_path / "figures.json").write_text(json.dumps(figures, indent=1))
+        print(json.dumps(figures))
+        limit = RANGES["first_children_seconds"] / (1.0 - figures["share_of_others"])
+        assert figures["first_children_seconds"] <= limit, figures
+        assert figures["quiet_writes"] <= RANGES["quiet_writes"], figures
+        assert figures["resident_mib"] <= RANGES["resident_mib"], figures
+        assert figures["writes_per_run"] <= RANGES["writes_per_run"], figures
+    finally:
+        operator.kill()
+
+
+def take_up(api: Api, operator: Operator, before: Usage, started: float) -> dict[str, float]:
+    """Everything that is measured."""
+    assert operator.process is not None
+    mine = [*servers(), operator.process.pid]
+    until(lambda: jobs(api) >= RANGES["runs"], 300, every=0.25)
+    seconds = time.monotonic() - started
+    after = usage(mine)
+    settle(operator)
+    writes, seen = operator.metric("trainingrun_api_writes_total"), versions(api)
+    time.sleep(RANGES["quiet_seconds"])
+    assert versions(api) == seen, "something was written although nothing had changed"
+    return {
+        "first_children_seconds": round(seconds, 1),
+        "share_of_others": round(share_of_others(before, after), 2),
+        "quiet_writes": operator.metric("trainingrun_api_writes_total") - writes,
+        "writes_per_run": round(writes / RANGES["runs"], 2),
+        "resident_mib": round(resident_mib(operator.process.pid), 1),
+        "passes": operator.metric("trainingrun_pass_seconds_count"),
+        "pass_milliseconds": round(
+            1000 * operator.metric("trainingrun_pass_seconds_sum") / operator.metric("trainingrun_pass_seconds_count"),
+            1,
+        ),
+        "cpu_seconds": operator.metric("process_cpu_seconds_total"),
+    }
+
+
+def settle(operator: Operator) -> None:
+    """Wait until five seconds have brought no write."""
+    last = -1.0
+    while last != (now := operator.metric("trainingrun_api_writes_total")):
+        last = now
+        time.sleep(5.0)
