@@ -33,7 +33,7 @@ def start() -> str:
             process().stop()
             containerd.start(FIRST, images.tools())
             images.provide(operator=False)
-        probe = [programs / "buildctl", "--addr", address(), "debug", "workers"]
+        probe = [str(programs / "buildctl"), "--addr", address(), "debug", "workers"]
         if process().pid() is None or not succeeds(probe):
             process().stop()
             _write_configuration()

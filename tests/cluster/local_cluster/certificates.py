@@ -85,7 +85,7 @@ class Authority:
         write(target, json.dumps(config, indent=1), mode=0o600)
 
     def _valid(self, name: str) -> bool:
-        check = ["openssl", "x509", "-checkend", _RENEW_BEFORE, "-noout", "-in", self.certificate(name)]
+        check = ["openssl", "x509", "-checkend", _RENEW_BEFORE, "-noout", "-in", str(self.certificate(name))]
         return self.key(name).exists() and self.certificate(name).exists() and succeeds(check)
 
 

@@ -4,8 +4,19 @@ import os
 import shutil
 from pathlib import Path
 
-from local_cluster import buildkit, cgroups, containerd, control_plane, kubelet, mounts, network, storage
-from local_cluster import images, simulated, training_operator
+from local_cluster import (
+    buildkit,
+    cgroups,
+    containerd,
+    control_plane,
+    images,
+    kubelet,
+    mounts,
+    network,
+    simulated,
+    storage,
+    training_operator,
+)
 from local_cluster.errors import ClusterError
 from local_cluster.kubectl import apply, kubectl, wait_until_succeeds
 from local_cluster.node import FIRST, MOST_NODES, Node, cgroup_root, known, members, named

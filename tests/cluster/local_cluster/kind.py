@@ -35,8 +35,8 @@ def up(nodes: int | None) -> Path:
             "apiVersion": "kind.x-k8s.io/v1alpha4",
             "nodes": [{"role": role, "extraMounts": mounts} for role in roles],
         }
-        create = [_kind(), "create", "cluster", "--name", _NAME, "--kubeconfig", kubeconfig(), "--config", "-"]
-        output(create, stdin=json.dumps(config))
+        names = ["--name", _NAME, "--kubeconfig", str(kubeconfig())]
+        output([str(_kind()), "create", "cluster", *names, "--config", "-"], stdin=json.dumps(config))
         for write in (images.write_tools, images.write_training_operator):
             _load(write)
         kubectl(kubeconfig(), "delete", "storageclass", "standard", "--ignore-not-found")

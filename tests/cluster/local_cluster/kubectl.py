@@ -22,7 +22,11 @@ def kubectl(kubeconfig: Path, *arguments: str | Path, stdin: str = "") -> str:
 
 def apply(kubeconfig: Path, manifests: Sequence[Manifest] | str) -> None:
     """Apply objects, or a text of them, on the server's side."""
-    text = manifests if isinstance(manifests, str) else json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+    text = (
+        manifests
+        if isinstance(manifests, str)
+        else json.dumps({"apiVersion": "v1", "kind": "List", "items": [*manifests]})
+    )
     kubectl(kubeconfig, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
 
 

@@ -13,7 +13,7 @@ def mounts_below(folder: Path) -> list[str]:
     """The mount points in a folder, the newest first; their names as the kernel has them."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [_OCTAL.sub(lambda code: chr(int(code[1], 8)), line.split()[4]) for line in lines]
-    return [point for point in reversed(points) if point.startswith(f"{folder}/")]
+    return [point for point in reversed(points) if point.startswith(f"{str(folder).rstrip('/')}/")]
 
 
 def unmount_below(folder: Path) -> None:

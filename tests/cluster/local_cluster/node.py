@@ -63,7 +63,6 @@ class Node:
         """The socket of its containerd."""
         return self.folder / "containerd.sock"
 
-
     @property
     def kubeconfig(self) -> Path:
         """Its kubelet's kubeconfig, there from the node's joining until it is taken away."""

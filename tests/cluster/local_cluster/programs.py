@@ -58,7 +58,9 @@ PROGRAMS = {
         data={"manifests": "github.com/kubeflow/training-operator manifests"},
     ),
     "helm": Program({"helm": "helm.sh/helm/v4/cmd/helm"}, seconds=90),
-    "kwok": Program({"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, seconds=100, data={"stage": "sigs.k8s.io/kwok kustomize/stage"}),
+    "kwok": Program(
+        {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, seconds=100, data={"stage": "sigs.k8s.io/kwok kustomize/stage"}
+    ),
     "kind": Program({"kind": "sigs.k8s.io/kind"}, seconds=30),
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
@@ -67,7 +69,8 @@ ON_DEMAND = ("kwok", "kind")
 
 def content_hash(folder: Path, program: Program) -> str:
     """The name of a build's content: 12 hex digits over the folder's files and all that is asked of the compiler."""
-    digest = hashlib.sha256(repr(program).encode())
+    asked = (program.packages, program.links, program.variables, program.data)
+    digest = hashlib.sha256(repr(asked).encode())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(folder)}\0".encode())
         digest.update(path.read_bytes())

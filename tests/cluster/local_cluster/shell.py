@@ -24,7 +24,9 @@ def output(
             argv, input=stdin, capture_output=True, text=True, cwd=folder, env=environment, timeout=seconds, check=False
         )
     except FileNotFoundError as error:
-        raise ClusterError(f"{argv[0]} is not installed on this machine: install it and run the command again.") from error
+        raise ClusterError(
+            f"{argv[0]} is not installed on this machine: install it and run the command again."
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"`{' '.join(argv)}` had not ended after {seconds:.0f} s: run the command again.") from error
     if done.returncode != 0:

@@ -54,9 +54,7 @@ def install(kubeconfig: Path) -> None:
         "configMapGenerator": [_generated(_CONFIGURATION, "create", ["initContainer.yaml"])],
         # Certificates from the start: the operator's own reach its pod only with the kubelet's next sync.
         "secretGenerator": [
-            _generated(
-                _SECRET, "merge", ["ca.crt", "ca.key", f"tls.crt={_SECRET}.crt", f"tls.key={_SECRET}.key"]
-            )
+            _generated(_SECRET, "merge", ["ca.crt", "ca.key", f"tls.crt={_SECRET}.crt", f"tls.key={_SECRET}.key"])
         ],
         "patches": [{"patch": json.dumps(_deployment())}, {"patch": json.dumps(_namespace())}],
     }
