@@ -61,14 +61,15 @@ def small_volume(path: Path, options: str) -> Iterator[None]:
 
 
 def test_a_stop_saves_the_step_it_was_at_and_the_next_attempt_goes_on_from_there(pair: PretrainRun) -> None:
+    pair.spec["checkpoint_every"] = 10_000
     pod = pair.start()
-    until_trained(pair, pod, 10)
+    wait_until(lambda: (pair.folder / "metrics.jsonl").is_file() and bool(pair.curve()))
     pod.process.send_signal(signal.SIGTERM)
-    result = pod.wait(20)
+    result = pod.wait()
 
     assert (result.exit_code, result.reason) == (143, "Preempted")
     assert result.step == store(pair).newest()
-    assert result.step is not None and result.step % 10, "saved by the stop, not by the schedule"
+    assert result.step, "a step after the first checkpoint"
 
     end_early(pair, result.step + 5)
     assert pair.run().reason == "Completed"
@@ -82,14 +83,14 @@ def test_a_stop_before_anything_is_trained_counts_as_a_stop(run: PretrainRun) ->
     wait_until(lambda: bool(pod.ranks()))
     pod.process.send_signal(signal.SIGTERM)
 
-    assert pod.wait(20).exit_code == 143
+    assert pod.wait().exit_code == 143
 
 
 def test_a_killed_rank_is_tried_again_from_a_whole_checkpoint(pair: PretrainRun) -> None:
     pod = pair.start()
     until_trained(pair, pod, 10)
     kill(pod.ranks()[1])
-    result = pod.wait(40)
+    result = pod.wait()
 
     assert (result.exit_code, result.reason) == (75, "RankLost")
     assert "ended without a word" in result.message
@@ -107,7 +108,7 @@ def test_a_hang_is_noticed_and_the_stacks_are_kept(pair: PretrainRun) -> None:
     pod = pair.start()
     until_trained(pair, pod, 10)
     os.kill(pod.ranks()[0], signal.SIGSTOP)
-    result = pod.wait(40)
+    result = pod.wait()
 
     assert (result.exit_code, result.reason) == (75, "Hang")
     stacks = [pair.volume / RUN_FOLDER / f"stacks/pretrain-a0-n0-r{rank}.txt" for rank in (0, 1)]
@@ -176,7 +177,7 @@ def test_tokens_that_are_not_complete_are_refused(run: PretrainRun) -> None:
 def test_a_master_that_never_comes_is_tried_again(engine_python: EnginePython, tmp_path: Path) -> None:
     run = PretrainRun(engine_python("nanotron"), tmp_path, nodes=2)
     nowhere = {"PET_MASTER_ADDR": "master.invalid", "TRAININGRUN_RENDEZVOUS_SECONDS": "1"}
-    result = run.start(node=1, **nowhere).wait(30)
+    result = run.start(node=1, **nowhere).wait()
 
     assert (result.exit_code, result.reason) == (75, "MasterUnreachable")
 
@@ -184,7 +185,7 @@ def test_a_master_that_never_comes_is_tried_again(engine_python: EnginePython, t
 def test_a_gang_that_is_not_complete_in_time_is_tried_again(engine_python: EnginePython, tmp_path: Path) -> None:
     run = PretrainRun(engine_python("nanotron"), tmp_path, nodes=2)
     alone = {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": "29641", "TRAININGRUN_RENDEZVOUS_SECONDS": "2"}
-    result = run.start(node=0, **alone).wait(30)
+    result = run.start(node=0, **alone).wait()
 
     assert (result.exit_code, result.reason) == (75, "RendezvousFailed")
     assert json.loads((run.volume / RUN_FOLDER / "results/pretrain-a0-0.json").read_text())["reason"] == result.reason
