@@ -31,7 +31,9 @@ def main() -> int:
     for tier, result, seconds in done:
         print(f"{tier:<20} {result:<13} {seconds:>7.0f}")
     failed = [tier for tier, result, _ in done if result != "passed"]
-    print(f"Total: {sum(seconds for _, _, seconds in done):.0f} s. " + (f"Failed: {failed}" if failed else "All passed."))
+    print(
+        f"Total: {sum(seconds for _, _, seconds in done):.0f} s. " + (f"Failed: {failed}" if failed else "All passed.")
+    )
     return 1 if failed else 0
 
 
