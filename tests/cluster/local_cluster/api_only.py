@@ -22,7 +22,7 @@ def api_server(folder: Path) -> Iterator[Path]:
     Needs no root, and no cluster; several run side by side. Pods can be made without a service account, since no
     controller makes any.
     """
-    install()
+    install("openssl")
     folder.mkdir(parents=True, exist_ok=True)
     keys = control_plane.authority()
     with locked("keys"):

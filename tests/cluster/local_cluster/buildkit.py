@@ -34,7 +34,7 @@ def start() -> str:
             containerd.start(FIRST, images.tools())
             images.provide(operator=False)
         probe = [str(programs / "buildctl"), "--addr", address(), "debug", "workers"]
-        if process().pid() is None or not succeeds(probe):
+        if process().pid() is None or not succeeds(probe, seconds=30):
             process().stop()
             _write_configuration()
             process().start([programs / "buildkitd", "--config", state() / "buildkitd.toml"])

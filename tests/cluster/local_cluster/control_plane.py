@@ -2,6 +2,7 @@
 
 import http.client
 import ssl
+import time
 from pathlib import Path
 
 from local_cluster.certificates import Authority
@@ -13,6 +14,7 @@ from local_cluster.programs import built
 
 API_PORT = 6443
 _ETCD_PORT, _PEER_PORT = 23790, 23800  # not etcd's own, which something else here may have
+_PATIENCE = 30.0
 _NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns")
 _USERS = {
     "admin": "/O=system:masters/CN=admin",
@@ -56,10 +58,18 @@ def api_answers(address: str, port: int, keys: Authority) -> bool:
 
 
 def keeps_objects() -> bool:
-    """Whether etcd and the API server run and answer, so that there is a cluster to go on with."""
-    etcd, api, *_ = processes()
-    running = etcd.pid() is not None and api.pid() is not None
-    return running and api_answers(FIRST.address, API_PORT, authority())
+    """Whether etcd and the API server run and answer, so that there is a cluster to go on with.
+
+    They are given half a minute: a busy machine is no reason to begin another cluster.
+    """
+    limit = time.monotonic() + _PATIENCE
+    while all(process.pid() is not None for process in processes()[:2]):
+        if api_answers(FIRST.address, API_PORT, authority()):
+            return True
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.3)
+    return False
 
 
 def answers() -> bool:

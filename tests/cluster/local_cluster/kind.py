@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local_cluster import images, storage, training_operator
 from local_cluster.kubectl import apply, kubectl
+from local_cluster.packages import install
 from local_cluster.paths import state
 from local_cluster.programs import built
 from local_cluster.shell import output, succeeds
@@ -26,6 +27,7 @@ def kubeconfig() -> Path:
 
 def up(nodes: int | None) -> Path:
     """Create the cluster unless it is there, with the same additions as the one built from source."""
+    install("openssl")
     if _NAME not in output([_kind(), "get", "clusters"]).split():
         storage.volumes().mkdir(parents=True, exist_ok=True)
         mounts = [{"hostPath": str(storage.volumes()), "containerPath": str(storage.volumes())}]

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from local_cluster.errors import ClusterError
-from local_cluster.programs import built
+from local_cluster.programs import built, folder_of
 from local_cluster.shell import output
 
 Manifest = dict[str, Any]
@@ -16,8 +17,15 @@ Manifest = dict[str, Any]
 
 def kubectl(kubeconfig: Path, *arguments: str | Path, stdin: str = "") -> str:
     """What kubectl printed; raises ClusterError with its complaint where it fails."""
-    command = [built("kubernetes") / "kubectl", *arguments]
-    return output(command, stdin=stdin, environment={**os.environ, "KUBECONFIG": str(kubeconfig)})
+    return output([_program(), *arguments], stdin=stdin, environment={**os.environ, "KUBECONFIG": str(kubeconfig)})
+
+
+def _program() -> Path:
+    # Who has a cluster has a kubectl: it is not worth building Kubernetes for.
+    installed = shutil.which("kubectl")
+    if installed and not folder_of("kubernetes").exists():
+        return Path(installed)
+    return built("kubernetes") / "kubectl"
 
 
 def apply(kubeconfig: Path, manifests: Sequence[Manifest] | str) -> None:

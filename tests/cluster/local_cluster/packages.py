@@ -26,9 +26,9 @@ def missing() -> list[str]:
     return absent + [package for command, package in _COMMANDS.items() if not shutil.which(command)]
 
 
-def install() -> None:
-    """Install what is missing with apt; raises ClusterError without root or apt, naming the packages."""
-    packages = missing()
+def install(*needed: str) -> None:
+    """Install what is missing, of these packages or of all, with apt; raises ClusterError without root or apt."""
+    packages = [package for package in missing() if not needed or package in needed]
     if not packages:
         return
     wanted = " ".join(packages)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from local_cluster.progress import heartbeat
 from local_cluster.shell import output
 
 KUBERNETES_VERSION = "1.35.4"
+_KEPT_FOR = 14 * 24 * 3600.0  # seconds that an outdated build is kept
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,14 @@ def _build(name: str, folder: Path) -> None:
         for target, origin in program.data.items():
             _copy_from_module(source, origin, made / target)
         made.rename(folder)
+    _remove_old_builds(name)
+
+
+def _remove_old_builds(name: str) -> None:
+    # Another checkout may still use a younger one.
+    for old in programs().glob(f"{name}-*"):
+        if old.stat().st_mtime < time.time() - _KEPT_FOR:
+            shutil.rmtree(old)
 
 
 def _environment() -> dict[str, str]:
