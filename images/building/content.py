@@ -64,7 +64,7 @@ class Plan:
 def sources(containerfile: str) -> Iterator[str]:
     """The paths of the context that a Containerfile copies or mounts, as it names them."""
     yield from _BIND.findall(containerfile)
-    for copied in _COPY.findall(containerfile):
+    for copied in _COPY.findall(containerfile.replace("\\\n", " ")):
         yield from (word for word in copied.split() if not word.startswith("--"))
 
 

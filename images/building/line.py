@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from building import rootfs, secrets
+from local_cluster.progress import heartbeat, say
+
+from building import rootfs, secret_files
 from building.catalogue import CATALOGUE
 from building.content import Plan
 from building.store import Recipe, Store
-from local_cluster.progress import heartbeat, say
 
 _AT_ONCE: Final = 2
 
@@ -37,7 +38,7 @@ class Line:
         say(f"building {len(missing)} images, about {seconds / 60:.0f} min cold: {', '.join(missing)}")
         self.logs.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
-            known = secrets.write(Path(folder))
+            known = secret_files.write(Path(folder))
             for name in missing:
                 # A base was submitted before, so it runs or is done: waiting for it in a thread never blocks it.
                 self._ahead[name] = pool.submit(self._one, name, known)
@@ -58,5 +59,5 @@ class Line:
             self.store.build(self._recipe(name, context, known, log))
 
     def _recipe(self, name: str, context: Path, known: dict[str, Path], log: Path) -> Recipe:
-        arguments = {**self.plan.build_arguments(name), **secrets.proxies()}
+        arguments = {**self.plan.build_arguments(name), **secret_files.proxies()}
         return Recipe(self.plan.reference(name), self.plan.containerfile(name), context, arguments, known, log)

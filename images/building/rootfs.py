@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from building.errors import BuildError
-from building.secrets import apt_sources
+from building.secret_files import apt_sources
 
 _TAR: Final = "rootfs.tar"
 # Documentation but for licences, and translations: 40 MB that nothing reads.
@@ -36,7 +36,7 @@ def make(folder: Path, packages: Path, log: Path) -> None:
     options.unlink()
     if done.returncode != 0:
         raise BuildError(
-            f"mmdebstrap could not make a Debian 12, see {log}: mend apt's sources, or set BASE_IMAGE to an image to pull."
+            f"mmdebstrap could not make a Debian 12, see {log}: mend apt's sources, or set BASE_IMAGE to one to pull."
         )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from building.store import Recipe, run_logged
 from local_cluster import buildkit, containerd
 from local_cluster.node import FIRST
 from local_cluster.programs import built
 from local_cluster.shell import output
+
+from building.store import Recipe, run_logged
 
 
 class BuildKit:

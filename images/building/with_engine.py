@@ -29,7 +29,15 @@ class Engine:
 
     def build(self, recipe: Recipe) -> None:
         """Build an image into the tool's own store."""
-        command = [self._tool, "build", "--network=host", "--file", str(recipe.containerfile), "--tag", recipe.reference]
+        command = [
+            self._tool,
+            "build",
+            "--network=host",
+            "--file",
+            str(recipe.containerfile),
+            "--tag",
+            recipe.reference,
+        ]
         if self._tool == "buildah":
             command += ["--layers", "--isolation=chroot"]
         command += [f"--build-arg={key}={value}" for key, value in sorted(recipe.arguments.items())]

@@ -132,7 +132,7 @@ def _dynamic(symbols: Symbols, offsets: dict[str, int]) -> bytes:
 
 
 def _headers(text: int, start: int, dynamic: int) -> bytes:
-    """The ELF header and four program headers: what is read and run, what the loader writes to, its table, the stack."""
+    """The ELF header and four program headers: what is run, what the loader writes to, its table, the stack."""
     identity = b"\x7fELF\x02\x01\x01" + b"\0" * 9
     elf = identity + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 4, 64, 0, 0)
     segments = (
