@@ -1,0 +1,137 @@
+"""What the chart renders; helm itself renders it."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from local_cluster.programs import built
+
+from builders import REPOSITORY
+from trainingrun.controller.settings import (
+    OPERATOR_VARIABLES,
+    PREFIX,
+    STAGE_VARIABLES,
+    operator_settings,
+    stage_settings,
+)
+from trainingrun.stages.settings import ROLES
+
+CHART = REPOSITORY / "helm" / "trainingrun"
+IMAGES = {role: f"registry.example/{role}@sha256:{'1' * 64}" for role in ("operator", *ROLES)}
+RULE_KINDS = ("Role", "ClusterRole")
+
+
+@pytest.fixture(scope="module")
+def helm() -> Path:
+    """The helm program; built once a machine."""
+    return Path(built("helm") / "helm")
+
+
+def run(helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(helm), *arguments], capture_output=True, text=True, check=False)
+
+
+def images(leave_out: str = "") -> list[str]:
+    return ["--set", ",".join(f"images.{role}={image}" for role, image in IMAGES.items() if role != leave_out)]
+
+
+def render(helm: Path, *arguments: str) -> list[dict[str, Any]]:
+    done = run(helm, "template", "tr", str(CHART), "--namespace", "system", *images(), *arguments)
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def of_kind(objects: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    return [one for one in objects if one["kind"] in kinds]
+
+
+def environment(objects: list[dict[str, Any]]) -> dict[str, str]:
+    container = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
+    return {one["name"]: one["value"] for one in container["env"]}
+
+
+def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
+    done = run(helm, "lint", "--strict", str(CHART), *images())
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("role", IMAGES)
+def test_an_image_that_is_not_named_stops_the_installation(helm: Path, role: str) -> None:
+    done = run(helm, "template", "tr", str(CHART), *images(leave_out=role))
+    assert done.returncode != 0
+    assert f"images.{role}" in done.stderr
+
+
+def test_only_the_images_of_the_values_are_rendered(helm: Path) -> None:
+    done = run(helm, "template", "tr", str(CHART), *images())
+    rendered = {line.split("image:")[1].strip().strip('"') for line in done.stdout.splitlines() if " image:" in line}
+    assert rendered == {IMAGES["operator"]}
+    assert stage_settings(environment(render(helm))).images == {role: IMAGES[role] for role in ROLES}
+
+
+def test_the_operator_reads_every_variable_that_the_chart_sets(helm: Path) -> None:
+    known = {PREFIX + name for name in (*STAGE_VARIABLES, *OPERATOR_VARIABLES)}
+    assert set(environment(render(helm))) <= known
+    assert {PREFIX + name for name in STAGE_VARIABLES} <= set(environment(render(helm)))
+
+
+def test_values_arrive_in_the_operators_settings(helm: Path) -> None:
+    values = (
+        "worker.fsGroup=null,worker.runtimeClassName=nvidia,worker.env.A=b,imagePullSecrets={one,two},service.port=9000"
+    )
+    found = environment(render(helm, "--set", values, "--set", "watch.namespaces={a,b}"))
+    settings, own = stage_settings(found), operator_settings(found)
+    assert (settings.fs_group, settings.runtime_class_name, settings.worker_env) == (None, "nvidia", {"A": "b"})
+    assert settings.image_pull_secrets == ("one", "two")
+    assert settings.report_url == "http://tr.system.svc:9000"
+    assert (own.namespaces, own.port) == (("a", "b"), 9000)
+
+
+def test_the_operator_keeps_to_pod_security_restricted(helm: Path) -> None:
+    spec = of_kind(render(helm), "Deployment")[0]["spec"]["template"]["spec"]
+    container = spec["containers"][0]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_there_is_one_operator_at_a_time(helm: Path) -> None:
+    spec = of_kind(render(helm), "Deployment")[0]["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+
+
+def rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [rule for one in of_kind(objects, *RULE_KINDS) for rule in one["rules"]]
+
+
+def test_no_right_is_wider_than_what_is_used(helm: Path) -> None:
+    for rule in rules(render(helm)):
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], rule
+        assert not {"secrets", "pods/exec", "serviceaccounts"} & set(rule["resources"]), rule
+    runs = [rule for rule in rules(render(helm)) if rule["resources"] == ["trainingruns"]]
+    assert runs == [
+        {"apiGroups": ["trainingrun.dev"], "resources": ["trainingruns"], "verbs": ["get", "list", "watch"]}
+    ]
+
+
+def test_with_namespaces_the_cluster_role_is_left_with_what_no_namespace_has(helm: Path) -> None:
+    objects = render(helm, "--set", "watch.namespaces={a,b}")
+    assert [one["metadata"]["namespace"] for one in of_kind(objects, "Role")] == ["a", "b"]
+    assert [one["metadata"]["namespace"] for one in of_kind(objects, "RoleBinding")] == ["a", "b"]
+    cluster_role = of_kind(objects, "ClusterRole")[0]
+    assert [rule["resources"] for rule in cluster_role["rules"]] == [["tokenreviews"], ["nodes"]]
+    without = render(helm, "--set", "watch.namespaces={a},watch.nodes=false")
+    assert [rule["resources"] for rule in of_kind(without, "ClusterRole")[0]["rules"]] == [["tokenreviews"]]
+    assert operator_settings(environment(without)).read_nodes is False
+
+
+def test_what_is_optional_is_left_out_until_it_is_asked_for(helm: Path) -> None:
+    assert not of_kind(render(helm), "NetworkPolicy", "ServiceMonitor")
+    objects = render(helm, "--set", "networkPolicy.enabled=true,serviceMonitor.enabled=true")
+    assert len(of_kind(objects, "NetworkPolicy", "ServiceMonitor")) == 2
