@@ -118,7 +118,7 @@ class ConvertSpec:
     pretrain: str  # the pretrain stage's folder
     steps: tuple[int, ...]  # this attempt's batch; each lands in folder/step-00000300 with a COMPLETE_MARKER
     tokenizer: str
-    tolerance: float  # largest logit difference between both sides, in the checkpoint's own dtype
+    tolerance: float  # largest logit difference between both sides in the checkpoint's own type, by the largest logit
     probe_tokens: int = 256
 
 

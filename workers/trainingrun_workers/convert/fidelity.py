@@ -22,7 +22,12 @@ class Fidelity:
     agreement: float
     largest_logit: float
     tokens: int
-    tolerance: float
+    tolerance: float  # a share of the largest logit
+
+    @property
+    def own_tolerance(self) -> float:
+        """The largest difference that rounding in the checkpoint's own type is allowed."""
+        return self.tolerance * max(1.0, self.largest_logit)
 
     @property
     def float32_tolerance(self) -> float:
@@ -31,7 +36,7 @@ class Fidelity:
 
     def check(self, name: str) -> None:
         """BadData("ConversionUnfaithful") with the figures where the models differ."""
-        if self.difference <= self.tolerance and self.float32_difference <= self.float32_tolerance:
+        if self.difference <= self.own_tolerance and self.float32_difference <= self.float32_tolerance:
             return
         hint = "a weight was converted wrongly or is damaged, which no retry mends."
         if self.float32_difference <= self.float32_tolerance:
@@ -39,7 +44,7 @@ class Fidelity:
         raise BadData(
             "ConversionUnfaithful",
             f"The converted model {name} differs from the checkpoint over {self.tokens} tokens: by "
-            f"{self.difference:.4g} in its own type (tolerance {self.tolerance:g}), by {self.float32_difference:.4g} "
+            f"{self.difference:.4g} in its own type (tolerance {self.own_tolerance:.2g}), by {self.float32_difference:.4g} "
             f"in float32 (tolerance {self.float32_tolerance:.2g}), with the same best token for "
             f"{self.agreement:.1%}; {hint}",
         )
