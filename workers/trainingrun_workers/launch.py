@@ -140,7 +140,8 @@ def _environment(gang: Gang, folder: Path) -> dict[str, str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith("PET_")}
     path = os.pathsep.join(filter(None, (source_root, os.environ.get("PYTHONPATH"))))
     own = {"PYTHONPATH": path, FOLDER_VARIABLE: str(folder), "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"}
-    return {"OMP_NUM_THREADS": "1", **known, **gang.environment, **own}
+    # torch asks for a user name, which an arbitrary user id has none of.
+    return {"OMP_NUM_THREADS": "1", "USER": "trainingrun", **known, **gang.environment, **own}
 
 
 class _Flag:
