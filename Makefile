@@ -5,7 +5,6 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3.11
-NODES ?= 1
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q
@@ -36,10 +35,11 @@ verify: setup ## generated files current, format, lint, types, import layers
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy operator/trainingrun workers/trainingrun_workers
+	@cd tests/cluster && ../../$(BIN)/mypy -p local_cluster
 	@PYTHONPATH=operator:workers $(BIN)/lint-imports --no-cache
 
 cluster: ## bring up a cluster (NODES=2 for a second node) and print how to reach it
-	@$(CLUSTER) up --nodes $(NODES)
+	@$(CLUSTER) up $(if $(NODES),--nodes $(NODES))
 
 cluster-down: ## take the cluster away
 	@$(CLUSTER) down
@@ -66,7 +66,7 @@ test-scale: setup ## a thousand runs on an API server without nodes
 	@$(PYTEST) tests/scale
 
 test-cluster: setup ## real pods: bad input, faults, two nodes
-	@$(PYTEST) tests/e2e --ignore=tests/e2e/test_demo.py
+	@$(PYTEST) tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py
 
 test-engine: setup ## each worker with its real engine, outside a cluster
 	@$(PYTHON) tests/engine/environment.py >/dev/null
