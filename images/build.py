@@ -7,7 +7,8 @@ runs them from: BuildKit builds them into its containerd, or docker and then kin
 
 builds with docker, podman or buildah, whichever answers, and pushes. Names and tags of what was built, by role, are
 written to $TRAININGRUN_CACHE/images.json: the values of the chart's `images`. $BASE_IMAGE names a Debian-based image to
-pull for the base; package indexes, proxies and certificates are taken from this machine's pip and apt, as secrets.
+pull for the base, or is `made` for a Debian 12 made by mmdebstrap, which BuildKit's way takes if nothing is said.
+Package indexes, proxies and certificates are taken from this machine's pip and apt and passed as secrets.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from local_cluster.progress import say  # noqa: E402
 
 LOCAL = "localhost/trainingrun"
 PULLED_BASE = "debian:bookworm-slim"
+MADE_BASE = "made"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,8 +85,8 @@ def _tool(options: argparse.Namespace) -> str:
 def _plan(options: argparse.Namespace, tool: str) -> Plan:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     arguments = {"CUDA": options.cuda, "VERSION": project["version"]}
-    pulled = None if tool == "buildkit" else PULLED_BASE
-    return Plan(CHECKOUT, options.repository, arguments, os.environ.get("BASE_IMAGE") or pulled)
+    base = os.environ.get("BASE_IMAGE") or (MADE_BASE if tool == "buildkit" else PULLED_BASE)
+    return Plan(CHECKOUT, options.repository, arguments, None if base == MADE_BASE else base)
 
 
 def _store(options: argparse.Namespace, tool: str) -> Store:

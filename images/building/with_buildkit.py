@@ -34,9 +34,12 @@ class BuildKit:
         run_logged(command, recipe.log, f"Building {recipe.reference}")
 
     def remove(self, references: Sequence[str]) -> None:
-        """Remove images; their layers go with them where no other image has them."""
-        if references:
-            containerd.ctr(FIRST, "images", "remove", "--sync", *references)
+        """Remove images that no container runs; their layers go with them where no other image has them."""
+        rows = containerd.ctr(FIRST, "containers", "list").splitlines()
+        used = {fields[1] for row in rows if len(fields := row.split()) > 1}
+        unused = [one for one in references if one not in used]
+        if unused:
+            containerd.ctr(FIRST, "images", "remove", *unused)
 
     def deliver(self, references: Sequence[str]) -> None:
         """Nothing: they are where they belong."""

@@ -53,7 +53,7 @@ def test_every_requirement_is_pinned(requirements: Path) -> None:
 
 def test_the_operators_image_has_the_versions_that_the_project_asks_for(checkout: Path) -> None:
     project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
-    pinned = pins(checkout / "images" / "operator" / "requirements.txt")
+    pinned = pins(checkout / "images" / "operator-base" / "requirements.txt")
     for dependency in project["dependencies"]:
         name, _, version = dependency.partition("==")
         assert pinned[name.lower()] == version

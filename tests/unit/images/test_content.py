@@ -89,9 +89,9 @@ def test_an_image_to_pull_takes_the_place_of_the_made_root(plan: Plan) -> None:
 
 
 def test_a_source_that_is_gone_is_said(plan: Plan) -> None:
-    (plan.checkout / "images" / "operator" / "requirements.txt").unlink()
-    with pytest.raises(BuildError, match=r"operator/requirements\.txt, which does not exist"):
-        plan.reference("operator")
+    (plan.checkout / "images" / "operator-base" / "requirements.txt").unlink()
+    with pytest.raises(BuildError, match=r"operator-base/requirements\.txt, which does not exist"):
+        plan.reference("operator-base")
 
 
 def test_sources_are_what_is_copied_and_what_is_mounted() -> None:
