@@ -118,11 +118,17 @@ def test_edited_task_data_are_scored_anew_and_old_scores_leave_the_progression(s
 def test_few_shot_examples_and_limits_are_used_and_data_lie_beside_their_task(stage: StageRun) -> None:
     write_task(stage.volume, "parity")
     write_task(stage.volume, "parity_shots")
-    tasks = (EvaluationTask("parity", fewshot=0), EvaluationTask("parity_shots", fewshot=2, limit=3))
+    write_task(stage.volume, "parity_fixed", num_fewshot=0)
+    tasks = (
+        EvaluationTask("parity", fewshot=0),
+        EvaluationTask("parity_shots", fewshot=2, limit=3),
+        EvaluationTask("parity_fixed", fewshot=2),
+    )
     assert stage.run(spec(0, tasks=tasks)).reason == "Completed"
     document = json.loads((stage.volume / stage.folder / "step-00000000.json").read_text())
-    assert document["fewshot"] == {"parity": 0, "parity_shots": 2}
-    assert document["samples"] == {"parity": 4, "parity_shots": 3}
+    assert document["fewshot"] == {"parity": 0, "parity_shots": 2, "parity_fixed": 0}
+    assert document["samples"] == {"parity": 4, "parity_shots": 3, "parity_fixed": 4}
+    assert stage.snapshot()["notes"] == ["Task parity_fixed is scored 0-shot, not 2-shot: its definition fixes that."]
     assert document["harness"] == "0.4.13"
 
 

@@ -14,9 +14,12 @@ from trainingrun_workers.contract import EvaluateSpec, EvaluationTask
 from trainingrun_workers.errors import BadConfig, BadData
 from trainingrun_workers.evaluate.results import TaskResult, main_metric, plain_metrics
 from trainingrun_workers.evaluate.task_folder import TaskFolder
-from trainingrun_workers.models import load_model, load_tokenizer
+from trainingrun_workers.models import load_model, load_tokenizer, parameter_count
 
 _BOOTSTRAP: Final = 1000  # draws for the standard error of metrics that have no formula for it
+
+# Below so many parameters threads wait for each other longer than they compute, four times the work on two cores.
+_SMALL: Final = 50_000_000
 
 
 def version() -> str:
@@ -40,6 +43,7 @@ class Harness:
 
         own = folder is not None and all(folder.closed(task.name) for task in spec.tasks)
         paths = [folder.prepared] if folder else None
+        _leave_environment_alone()
         self._manager = TaskManager(include_path=paths, include_defaults=not own)
         self._spec = spec
         unknown = [task.name for task in spec.tasks if task.name not in self._manager.task_index]
@@ -49,11 +53,14 @@ class Harness:
 
     def model(self, folder: Path) -> Any:
         """A model in a folder as lm-eval takes it: float32 on a CPU, else in its own type."""
+        import torch
         from lm_eval.models.huggingface import HFLM
 
         model, tokenizer = load_model(folder, self._spec.cpu), load_tokenizer(folder)
         if self._spec.cpu:
             model = model.float()
+            if parameter_count(model) < _SMALL:
+                torch.set_num_threads(1)
         return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=self._spec.batch_size)
 
     def evaluate(self, model: Any, done: Callable[[str], None]) -> list[TaskResult]:
@@ -65,8 +72,9 @@ class Harness:
             except (AssertionError, ValueError, KeyError, TypeError, IndexError) as error:
                 raise BadConfig(
                     "EvaluationFailed",
-                    f"lm-eval can't score task {task.request.name} ({type(error).__name__}: {error}): look whether its "
-                    f"answers fit into the model's {model.max_length} tokens and its fields are in its data.",
+                    f"lm-eval can't score task {task.request.name} ({str(error) or type(error).__name__}): look "
+                    f"whether its answers fit into the model's {model.max_length} tokens and its fields are in its "
+                    "data.",
                 ) from error
             done(task.request.name)
         return results
@@ -125,6 +133,14 @@ class Harness:
             f"did you mean {' or '.join(near)}?" if near else "correct the name, or put its YAML into the task folder."
         )
         return f"{where[0].upper()}{where[1:]} {knows} a task {name!r}: {hint}"
+
+
+def _leave_environment_alone() -> None:
+    # After each task lm-eval asks pip, git and the drivers for what nobody reads here, which takes seconds.
+    from lm_eval import evaluator
+
+    evaluator.add_env_info = lambda results: None
+    evaluator.get_git_commit_hash = lambda: None
 
 
 def _result(name: str, raw: dict[str, Any], subtasks: bool) -> TaskResult:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
 from trainingrun_workers.errors import BadConfig
-from trainingrun_workers.evaluate.results import document, evaluation_key, main_scores, read_document
+from trainingrun_workers.evaluate.results import TaskResult, document, evaluation_key, main_scores, read_document
 from trainingrun_workers.evaluate.task_folder import TaskFolder
 from trainingrun_workers.offline import go_offline
 from trainingrun_workers.reporting import Reporter
@@ -80,11 +80,21 @@ class Evaluation:
         loaded = harness.model(source)
         self._reporter.update(activity=f"evaluating {model.name}")
         results = harness.evaluate(loaded, lambda task: self._advance(1))
+        self._note_fewshot(results)
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         content = document(model, self._spec, self._version, self.key, dtype, results)
         write_atomic(path, json.dumps(content, indent=1) + "\n")
         LOGGER.info("%s: %s", model.name, main_scores(content))
         return content
+
+    def _note_fewshot(self, results: list[TaskResult]) -> None:
+        asked = {task.name: task.fewshot for task in self._spec.tasks}
+        notes = tuple(
+            f"Task {one.name} is scored {one.fewshot}-shot, not {asked[one.name]}-shot: its definition fixes that."
+            for one in results
+            if asked.get(one.name) is not None and one.fewshot != asked[one.name]
+        )
+        self._reporter.update(notes=notes)
 
     def _loaded(self) -> Any:
         if self._harness is None:
@@ -105,5 +115,5 @@ def _quieten(volume: Volume) -> None:
         os.environ.update(HF_HOME=str(cache), HF_DATASETS_CACHE=str(cache / "datasets"))
     os.environ.setdefault("TQDM_MININTERVAL", "60")
     os.environ["DISABLE_MULTIPROC"] = "1"  # bootstrapping in processes of its own would load everything again
-    for name in ("lm_eval", "lm-eval", "httpx", "matplotlib"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("lm_eval", "httpx", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
