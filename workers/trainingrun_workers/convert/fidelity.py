@@ -45,8 +45,8 @@ class Fidelity:
             "ConversionUnfaithful",
             f"The converted model {name} differs from the checkpoint over {self.tokens} tokens: by "
             f"{self.difference:.4g} in its own type (tolerance {self.own_tolerance:.2g}), by "
-            f"{self.float32_difference:.4g} in float32 (tolerance {self.float32_tolerance:.2g}), with the same best token "
-            f"for {self.agreement:.1%}; {hint}",
+            f"{self.float32_difference:.4g} in float32 (tolerance {self.float32_tolerance:.2g}), with the same best "
+            f"token for {self.agreement:.1%}; {hint}",
         )
 
     def figures(self) -> dict[str, Any]:
