@@ -28,7 +28,7 @@ def output(state: Any, record: Record, counts: RowCounts, spec: SftSpec) -> dict
         "steps": state.global_step,
         "loss": record.curve.last_loss,
         "firstLoss": record.curve.first_loss,
-        "evaluationLoss": record.evaluation_loss,
+        "evaluationLoss": next((one["eval_loss"] for one in reversed(state.log_history) if "eval_loss" in one), None),
         "rows": counts.rows,
         "dropped": counts.dropped,
         "overlong": counts.overlong,

@@ -2,9 +2,9 @@
 
 import enum
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from trainingrun_workers.errors import NO_ROOM, BadConfig, BadData, Retry, StageError, VolumeFull
 
@@ -31,7 +31,7 @@ class Progress:
         self.phase = Phase.CONFIGURING
 
     @contextmanager
-    def translated(self, newest: Any) -> Iterator[None]:
+    def translated(self, newest: Callable[[], int | None]) -> Iterator[None]:
         """Exceptions as StageErrors where they tell something; `newest` yields the step that is safe."""
         import jinja2
         from datasets.exceptions import DatasetsError
@@ -43,26 +43,31 @@ class Progress:
         except StageError:
             raise
         except known as error:
-            self._translate(error, newest())
+            translated = meaning(error, self.phase, newest())
+            if translated is None:
+                raise
+            raise translated from error
 
-    def _translate(self, error: Exception, step: int | None) -> NoReturn:
-        if any(_says_no_room(one) for one in _chain(error)):
-            raise VolumeFull(
-                "The volume had no room for what the stage writes: make room on the claim or use a larger one; it goes "
-                f"on from {_place(step)}.", step,
-            ) from error  # fmt: skip
-        if "out of memory" in str(error).lower():
-            raise Retry(
-                "OutOfMemory",
-                f"The GPU's memory did not suffice ({_words(error)}): lower micro_batch_size or sequence_len; it goes "
-                f"on from {_place(step)}.", step,
-            ) from error  # fmt: skip
-        message = f"{self.phase.value}: {_words(error)}."
-        if self.phase is Phase.READING and not _is_system(error):
-            raise BadData("DataRefused", message) from error
-        if self.phase in (Phase.CONFIGURING, Phase.BUILDING) and isinstance(error, (*_REFUSALS, ImportError)):
-            raise BadConfig("AxolotlRefused", message) from error
-        raise error
+
+def meaning(error: Exception, phase: Phase, step: int | None) -> StageError | None:
+    """The error as the stage's own, or None where it tells no more than that something crashed; `step` is safe."""
+    if any(_says_no_room(one) for one in _chain(error)):
+        return VolumeFull(
+            "The volume had no room for what the stage writes: make room on the claim or use a larger one; it goes on "
+            f"from {_place(step)}.", step,
+        )  # fmt: skip
+    if "out of memory" in str(error).lower():
+        return Retry(
+            "OutOfMemory",
+            f"The GPU's memory did not suffice ({_words(error)}): lower micro_batch_size or sequence_len; it goes on "
+            f"from {_place(step)}.", step,
+        )  # fmt: skip
+    message = f"{phase.value}: {_words(error)}."
+    if phase is Phase.READING and not _is_system(error):
+        return BadData("DataRefused", message)
+    if phase in (Phase.CONFIGURING, Phase.BUILDING) and isinstance(error, (*_REFUSALS, ImportError)):
+        return BadConfig("AxolotlRefused", message)
+    return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

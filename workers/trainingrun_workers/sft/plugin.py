@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch.distributed
 from axolotl.integrations.base import BasePlugin
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from trainingrun_workers.errors import BadData, Preempted
 from trainingrun_workers.launched import Activity, LaunchedRank
@@ -19,6 +19,7 @@ from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.checkpoints import sync
 from trainingrun_workers.sft.checkpoints import Checkpoints
 from trainingrun_workers.sft.failures import Phase, Progress
+from trainingrun_workers.sft.ordering import PackingOrder
 from trainingrun_workers.sft.record import Record
 
 
@@ -32,7 +33,13 @@ class Session:
     folder: Path  # the stage's
     notes: Callable[[], tuple[str, ...]]  # on the data, once they are prepared
     saves_on_stop: Callable[[], None]  # to be called when there is something to save
+    trainer: Any = None  # once it is built
+    order: PackingOrder | None = None
     record: Record | None = None  # on rank 0, once training has begun
+
+
+class AlreadyTrainedError(Exception):
+    """The checkpoint that training was to go on from is of the last step: only its model is to be saved."""
 
 
 _begun: Final[list[Session]] = []
@@ -50,6 +57,11 @@ class ProgressPlugin(BasePlugin):  # type: ignore[misc]  # Axolotl is only in it
         """The callback of the session that was begun."""
         return [Following(_begun[0])]
 
+    def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
+        """Keep the trainer at hand, set its order of data, and leave the printing of its logs to the record."""
+        _begun[0].trainer, _begun[0].order = trainer, PackingOrder(trainer, cfg.seed)
+        trainer.remove_callback(PrinterCallback)
+
 
 class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only in the image
     """Follows the trainer; each method is called by all ranks at the same point, which the agreement relies on."""
@@ -62,7 +74,7 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         self._stopping = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Take over signals, retention and the record."""
+        """Take over signals, retention and the record; AlreadyTrainedError where no step is left."""
         session = self._session
         session.saves_on_stop()
         session.progress.phase = Phase.TRAINING
@@ -75,6 +87,13 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
             session.record = Record(self._rank, session.folder, state.global_step, state.max_steps)
             self._rank.report(now=True, notes=session.notes(), **self._steps())
         self._rank.beat(state.global_step, Activity.STARTING)
+        if state.global_step >= state.max_steps:  # the trainer would do another one
+            raise AlreadyTrainedError
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Set the order of the epoch that begins, or that is gone on with."""
+        if self._session.order:
+            self._session.order.begin_epoch(int(state.epoch or 0))
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Show that this rank lives, between the steps that gradients are gathered over."""
@@ -93,6 +112,11 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         self._rank.beat(state.global_step, Activity.SAVING if control.should_save else Activity.TRAINING)
         if control.should_save:
             self._rank.report(activity="saving")
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Show that what follows is the saving of a checkpoint, where one is made every epoch."""
+        if control.should_save:
+            self._rank.beat(state.global_step, Activity.SAVING)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **others: Any) -> None:
         """Record what was logged; BadData where the loss is no number."""

@@ -68,32 +68,35 @@ class _Training:
         )
         plugin.begin(session)
         with self._progress.translated(self._checkpoints.newest):
-            return self._finish(*self._train(), session)
+            return self._finish(*self._train(session), session)
 
-    def _train(self) -> tuple[Any, Any]:
+    def _train(self, session: "Session") -> tuple[Any, Any]:
         """Axolotl's configuration as it ran and the trainer's last state."""
         from axolotl.cli.args import TrainerCliArgs
         from axolotl.cli.config import load_cfg
         from axolotl.common.datasets import load_datasets
-        from axolotl.train import train
+        from axolotl.train import save_trained_model, train
         from axolotl.utils.dict import DictDefault
         from transformers import set_seed
 
-        from trainingrun_workers.sft import row_counting
+        from trainingrun_workers.sft import plugin, preparing
 
         newest = self._checkpoints.newest()
         resume = self._checkpoints.path(newest) if newest else None
         config = load_cfg(DictDefault(settings.axolotl_config(self._spec, self._volume, self._folder, resume)))
         self._enter(Phase.READING, "preparing the data")
         set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
-        with row_counting.counted() as counts:
+        with preparing.watched() as counts:
             data = load_datasets(cfg=config, cli_args=TrainerCliArgs())
         if counts:
             self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
         self._enter(Phase.BUILDING, "loading the model")
         set_seed(config.seed)
-        *_, trainer = train(cfg=config, dataset_meta=data)
-        return config, trainer.state
+        try:
+            train(cfg=config, dataset_meta=data)
+        except plugin.AlreadyTrainedError:
+            save_trained_model(config, session.trainer, session.trainer.model)
+        return config, session.trainer.state
 
     def _enter(self, phase: Phase, activity: str) -> None:
         self._progress.phase = phase
@@ -101,7 +104,7 @@ class _Training:
         self._rank.report(now=True, activity=activity)
 
     def _notes(self) -> tuple[str, ...]:
-        return self._prepared.counts().notes(self._spec.config.get("sequence_len"))
+        return self._prepared.counts().notes(self._spec.config.get("sequence_len", 512))
 
     def _finish(self, config: Any, state: Any, session: "Session") -> Result:
         from trainingrun_workers.sft import ending, publishing

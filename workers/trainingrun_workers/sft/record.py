@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.launched import LaunchedRank
-from trainingrun_workers.pretrain.curve import Curve
+from trainingrun_workers.pretrain.curve import Curve, read
 
 SMOOTHING: Final = 0.2  # of the newest interval in the speed that is shown
 LOGGER: Final = logging.getLogger(__name__)
@@ -22,21 +22,18 @@ class Record:
 
     def __init__(self, rank: LaunchedRank, folder: Path, step: int, total: int) -> None:
         self.curve = Curve(folder, step)
-        self.tokens = 0
-        self.trained_tokens = 0
-        self.evaluation_loss: float | None = None
+        before = next(iter(read(folder)[-1:]), {})  # the last line that the curve has kept
+        self.tokens = int(before.get("tokens", 0))
+        self.trained_tokens = int(before.get("trainedTokens", 0))
         self._rank = rank
         self._total = total
         self._speed = 0.0
         self._step_seconds = 0.0
         self._last: tuple[float, int, int] | None = None  # time, step and tokens of the line before
         rank.report(now=True, step=step, total=total, activity="training")
-        self._start(step)
 
     def add(self, step: int, logs: dict[str, Any]) -> None:
-        """Take one log of the trainer: a training step's, an evaluation's or the last one, which is left out."""
-        if "eval_loss" in logs:
-            self.evaluation_loss = float(logs["eval_loss"])
+        """Take one log of the trainer; those that are of no training step are left out."""
         if "loss" not in logs:
             return
         loss, norm = float(logs["loss"]), _number(logs.get("grad_norm"))
@@ -60,13 +57,10 @@ class Record:
             step, self._total, loss, rate or 0.0, norm or math.nan, self._speed,
         )  # fmt: skip
 
-    def _start(self, step: int) -> None:
-        self._last = (time.monotonic(), step, self.tokens)
-
     def _measure(self, step: int) -> None:
         now = time.monotonic()
-        then, before, tokens = self._last or (now, step, self.tokens)
-        if now > then and step > before and tokens:  # the first interval of an attempt has the start-up in it
+        then, before, tokens = self._last or (now, step, self.tokens)  # the first step has the start-up in it
+        if now > then and step > before:
             self._speed = _smoothed(self._speed, (self.tokens - tokens) / (now - then))
             self._step_seconds = _smoothed(self._step_seconds, (now - then) / (step - before))
         self._last = (now, step, self.tokens)

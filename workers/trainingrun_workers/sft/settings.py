@@ -10,7 +10,7 @@ from trainingrun_workers.volume import Volume
 
 PREPARED: Final = "prepared"  # below the stage's folder: tokenized conversations
 PLUGIN: Final = "trainingrun_workers.sft.plugin.ProgressPlugin"
-SMALL_BYTES: Final = 64 * 2**20  # below it, more processes take longer to start than to tokenize
+SMALL_BYTES: Final = 16 * 2**20  # data below it are tokenized in one process: others take longer to start
 _HUB: Final = "hf://"
 _QUIET: Final = {
     "AXOLOTL_DO_NOT_TRACK": "1",
@@ -43,7 +43,10 @@ def axolotl_config(spec: SftSpec, volume: Volume, folder: Path, resume: Path | N
     }
     config.setdefault("seed", 42)
     if _local_bytes(config) < SMALL_BYTES:
-        config.setdefault("dataset_num_proc", 1)
+        config.setdefault("dataset_num_proc", 0)
+    if spec.cpu:
+        config.setdefault("dataloader_num_workers", 0)  # there is no GPU to keep busy meanwhile
+        config["dataloader_pin_memory"] = False
     return config
 
 
@@ -52,7 +55,8 @@ def environment(spec: SftSpec) -> dict[str, str]:
     if not spec.cpu:
         return dict(_QUIET)
     threads = os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
-    return {**_QUIET, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": threads}
+    # Passive, since threads that spin while another pod has the core make each step take many times as long.
+    return {**_QUIET, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive"}
 
 
 def is_remote(path: str) -> bool:
