@@ -42,7 +42,7 @@ def test_a_killed_rank_restarts_the_whole_gang_from_the_newest_checkpoint(trial:
         "-c",
         "kill -9 $(pidof -s python3 python) || kill -9 1",
     )
-    run.until("a second attempt", lambda: run.stage("pretrain").get("attempt", 0) >= 2, 90)
+    run.until_attempt("pretrain", 2, 90)
     run.until("new pods", lambda: uids.isdisjoint(pod["metadata"]["uid"] for pod in run.pods("pretrain")), 90)
     run.until_stage("pretrain", "Succeeded", 240)
     assert has_each_step_once(run, data)
@@ -55,7 +55,7 @@ def test_a_deleted_pod_is_a_preemption_that_saves_first(trial: Make, data: volum
     run = trial("preempted", steps=240, seed=202).apply()
     run.until_step(20, 180)
     kubectl("delete", "pod", "-n", NAMESPACE, run.pods("pretrain")[0]["metadata"]["name"], "--wait=false")
-    run.until("a second attempt", lambda: run.stage("pretrain").get("attempt", 0) >= 2, 120)
+    run.until_attempt("pretrain", 2, 120)
     stage = run.stage("pretrain")
     assert (stage.get("preemptions"), stage.get("restarts", 0)) == (1, 0)
     run.until_stage("pretrain", "Succeeded", 240)
@@ -102,7 +102,7 @@ def kill_the_operator() -> None:
 def test_an_operator_killed_in_every_stage_ends_the_run_as_if_nothing_had_been(trial: Make, data: volume.Visit) -> None:
     run = trial("orphaned", steps=120, seed=204).apply()
     for stage in ("tokenize", "pretrain", "convert", "evaluate", "release"):
-        run.until(f"{stage} has started", lambda stage=stage: run.stage(stage).get("attempt", 0) >= 1, 180)
+        run.until_attempt(stage, 1, 180)
         kill_the_operator()
     run.until_phase("Succeeded", 240)
     assert {stage["attempt"] for stage in run.status()["stages"] if stage["kind"] in ("tokenize", "pretrain")} == {1}

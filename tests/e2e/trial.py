@@ -100,6 +100,11 @@ class Trial:
         """Wait until a stage's phase is this."""
         self.until(f"stage {name} {phase}", lambda: self.stage(name).get("phase") == phase, seconds)
 
+    def until_attempt(self, name: str, number: int, seconds: float) -> None:
+        """Wait until a stage's attempt of this number has started."""
+        question = f"attempt {number} of {name} has started"
+        self.until(question, lambda: self.stage(name).get("attempt", 0) >= number, seconds)
+
     def until_stalled(self, reason: str, seconds: float = 60) -> str:
         """Wait until the run waits for a person for this reason; what `kubectl describe` then says."""
 

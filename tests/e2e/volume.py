@@ -85,7 +85,7 @@ class Visit:
             "-",
             ".",
         ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=installation._environment()) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=installation.environment()) as process:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 archive.extractall(target, filter="data")
         if process.returncode != 0:
