@@ -65,7 +65,7 @@ def _rows(path: Path, shown: str) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield f"{shown} line {number}", _decoded(line, f"{shown} line {number}")
+                yield f"{shown} line {number}", _decoded(line.rstrip(), f"{shown} line {number}")
 
 
 def _is_list(path: Path) -> bool:

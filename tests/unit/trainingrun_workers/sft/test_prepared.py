@@ -1,0 +1,54 @@
+from pathlib import Path
+
+from trainingrun_workers.sft.prepared import Prepared, RowCounts
+
+FILES = {"sft/a.jsonl": [10, 99]}
+COUNTS = RowCounts(rows=10, overlong=2, unlabelled=1, kept=7)
+
+
+def half_written(folder: Path) -> Prepared:
+    prepared = Prepared(folder / "prepared")
+    prepared.reuse(FILES, keep=False)
+    (prepared.folder / "abc").mkdir()
+    (prepared.folder / "abc/data.arrow").write_text("rows")
+    (prepared.folder / "datasets_ready.flag").touch()
+    return prepared
+
+
+def test_half_of_the_data_is_removed(tmp_path: Path) -> None:
+    prepared = half_written(tmp_path)
+
+    assert not prepared.reuse(FILES, keep=True)
+    assert list(prepared.folder.iterdir()) == []
+
+
+def test_whole_data_are_taken_up_without_the_locks_of_a_killed_process(tmp_path: Path) -> None:
+    prepared = half_written(tmp_path)
+    prepared.finish(COUNTS, FILES)
+
+    assert prepared.reuse(FILES, keep=False)
+    assert {path.name for path in prepared.folder.iterdir()} == {"abc", "COMPLETE.json"}
+    assert prepared.counts() == COUNTS
+
+
+def test_data_made_from_files_that_have_changed_are_made_again(tmp_path: Path) -> None:
+    prepared = half_written(tmp_path)
+    prepared.finish(COUNTS, FILES)
+
+    assert not prepared.reuse({"sft/a.jsonl": [11, 99]}, keep=False)
+
+
+def test_a_run_that_has_trained_keeps_the_data_that_it_began_with(tmp_path: Path) -> None:
+    prepared = half_written(tmp_path)
+    prepared.finish(COUNTS, FILES)
+
+    assert prepared.reuse({"sft/a.jsonl": [11, 99]}, keep=True)
+
+
+def test_dropped_rows_are_told_in_a_sentence_each() -> None:
+    assert COUNTS.dropped == 3
+    assert COUNTS.notes(256) == (
+        "2 of 10 conversations are longer than sequence_len 256 and were dropped: raise it to train on them.",
+        "1 of 10 conversations have no token to train on and were dropped: look at roles_to_train.",
+    )
+    assert RowCounts(10, 0, 0, 10).notes(256) == ()
