@@ -60,15 +60,17 @@ def _run(options: argparse.Namespace) -> int:
     names = with_bases(options.names)
     if options.list:
         return _list(plan, store.references(), names)
-    made = Line(plan, store, cache() / "logs" / "images").build(names)
-    final = [plan.reference(name) for name in names if CATALOGUE[name].roles]
+    # Once, so that a file that is edited meanwhile changes the next build and not half of this one.
+    references = {name: plan.reference(name) for name in CATALOGUE}
+    made = Line(plan, references, store, cache() / "logs" / "images").build(names)
+    final = [references[name] for name in names if CATALOGUE[name].roles]
     if made or options.push:
         store.deliver(final)
-    _write_roles(plan, store.references())
+    _write_roles(references, store.references())
     if built_upon() & set(made):
         store.forget_steps()
     if options.remove_others:
-        _remove_others(plan, store)
+        _remove_others(plan.repository, set(references.values()), store)
     say(f"{len(made)} images built, {len(names) - len(made)} were there")
     return 0
 
@@ -106,18 +108,17 @@ def _list(plan: Plan, there: set[str], names: list[str]) -> int:
     return 0
 
 
-def _write_roles(plan: Plan, there: set[str]) -> None:
-    references = {role: plan.reference(name) for name, image in CATALOGUE.items() for role in image.roles}
-    roles = {role: reference for role, reference in references.items() if reference in there}
+def _write_roles(references: dict[str, str], there: set[str]) -> None:
+    all_roles = {role: references[name] for name, image in CATALOGUE.items() for role in image.roles}
+    roles = {role: reference for role, reference in all_roles.items() if reference in there}
     file = cache() / "images.json"
     new = file.with_suffix(".new")
     new.write_text(json.dumps(roles, indent=1) + "\n")
     new.replace(file)
 
 
-def _remove_others(plan: Plan, store: Store) -> None:
-    current = {plan.reference(name) for name in CATALOGUE}
-    others = sorted(one for one in store.references() if one.startswith(f"{plan.repository}/") and one not in current)
+def _remove_others(repository: str, current: set[str], store: Store) -> None:
+    others = sorted(one for one in store.references() if one.startswith(f"{repository}/") and one not in current)
     store.remove(others)
     say(f"removed {len(others)} images that this checkout has no use for")
 

@@ -1,7 +1,7 @@
 """The building line: what is missing is built, two images at a time, each after what it is built on."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,10 @@ _AT_ONCE: Final = 2
 
 @dataclass
 class Line:
-    """Builds images of a plan into a store; logs of the builds go to `logs`."""
+    """Builds images of a plan, by the names that `references` has for them, into a store; logs go to `logs`."""
 
     plan: Plan
+    references: Mapping[str, str]
     store: Store
     logs: Path
     _ahead: dict[str, Future[None]] = field(default_factory=dict)
@@ -29,7 +30,7 @@ class Line:
     def build(self, names: Iterable[str]) -> list[str]:
         """Build what the store lacks of the images, given in building order; returns the names of those built."""
         there = self.store.references()
-        missing = [name for name in names if self.plan.reference(name) not in there]
+        missing = [name for name in names if self.references[name] not in there]
         if self.plan.base_image and "rootfs" in missing:
             missing.remove("rootfs")
         if not missing:
@@ -59,5 +60,8 @@ class Line:
             self.store.build(self._recipe(name, context, known, log))
 
     def _recipe(self, name: str, context: Path, known: dict[str, Path], log: Path) -> Recipe:
+        base = CATALOGUE[name].base
         arguments = {**self.plan.build_arguments(name), **secret_files.proxies()}
-        return Recipe(self.plan.reference(name), self.plan.containerfile(name), context, arguments, known, log)
+        if base and not (base == "rootfs" and self.plan.base_image):
+            arguments["BASE_IMAGE"] = self.references[base]
+        return Recipe(self.references[name], self.plan.containerfile(name), context, arguments, known, log)
