@@ -120,6 +120,7 @@ def _write_roles(references: dict[str, str], there: set[str]) -> None:
 def _remove_others(repository: str, current: set[str], store: Store) -> None:
     others = sorted(one for one in store.references() if one.startswith(f"{repository}/") and one not in current)
     store.remove(others)
+    store.forget_steps()
     say(f"removed {len(others)} images that this checkout has no use for")
 
 
