@@ -38,7 +38,7 @@ class Kubelet:
     """Plays, step by step, what happens to the objects of a namespace; nothing happens by itself."""
 
     def __init__(self, api: Api, namespace: str = "default") -> None:
-        self.api, self.namespace = api, namespace
+        self.api, self.namespace, self.node = api, namespace, "node-1"
 
     def work(self) -> list[Object]:
         """Every Job and PyTorchJob."""
@@ -77,7 +77,7 @@ class Kubelet:
                     "annotations": {**metadata.get("annotations", {}), **labels},
                     "ownerReferences": [{**owner, "controller": True}],
                 },
-                "spec": {**template["spec"], "nodeName": "node-1"},
+                "spec": {**template["spec"], "nodeName": self.node},
             }
         )
         container = pod["spec"]["containers"][0]
@@ -123,7 +123,7 @@ class Kubelet:
         failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": now()}
         if work["kind"] == "Job":
             target = {**failed, "type": "FailureTarget"}
-            body = {"startTime": now(), "failed": 1, "active": 0, "ready": 0, "terminating": 0}
+            body = {"failed": 1, "active": 0, "ready": 0, "terminating": 0}
             self._set_status(work, {**body, "conditions": [target, failed]})
         else:
             self._set_status(work, {"conditions": [failed]})
@@ -134,8 +134,9 @@ class Kubelet:
             self._set_status(work, {"conditions": [done]})
             return
         met = {"type": "SuccessCriteriaMet", "status": "True", "lastTransitionTime": now(), "reason": "Done"}
+        known = self.api.get("Job", work["metadata"]["name"], self.namespace).get("status", {})
         status: Object = {
-            "startTime": now(),
+            "startTime": known.get("startTime") or now(),
             "completionTime": now(),
             "succeeded": pods,
             "active": 0,

@@ -25,20 +25,20 @@ IMAGES = {
 }
 
 
-def render_chart(*arguments: str) -> list[dict[str, Any]]:
+def render_chart(*arguments: str, release: str = RELEASE) -> list[dict[str, Any]]:
     """The chart's objects."""
     images = ",".join(f"images.{role}={image}" for role, image in IMAGES.items())
     chart = str(REPOSITORY / "helm" / "trainingrun")
-    command = [str(built("helm") / "helm"), "template", RELEASE, chart, "--set", images, *arguments]
+    command = [str(built("helm") / "helm"), "template", release, chart, "--set", images, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
-def install_rights(api: Api, *arguments: str) -> None:
+def install_rights(api: Api, *arguments: str, release: str = RELEASE) -> None:
     """The chart's ServiceAccount, roles and bindings, nothing else."""
     kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    rights = [one for one in render_chart(*arguments) if one["kind"] in kinds]
+    rights = [one for one in render_chart(*arguments, release=release) if one["kind"] in kinds]
     api.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(rights))
 
 
@@ -52,13 +52,15 @@ def chart_environment() -> dict[str, str]:
 class Operator:
     """One operator process."""
 
-    def __init__(self, api: Api, folder: Path, server: str | None = None, **environment: str) -> None:
-        """`server` is the API server's address as this operator shall see it: a proxy's, for example."""
+    def __init__(
+        self, api: Api, folder: Path, server: str | None = None, account: str = RELEASE, **environment: str
+    ) -> None:
+        """One that has the rights of `account` and sees the API server at `server`: a proxy's address, for example."""
         self.api, self.folder = api, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.log = folder / "operator.log"
-        self._kubeconfig = self._write_kubeconfig(server or api.server)
+        self._kubeconfig = self._write_kubeconfig(server or api.server, account)
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{REPOSITORY / 'operator'}:{REPOSITORY / 'workers'}",
@@ -70,7 +72,7 @@ class Operator:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _write_kubeconfig(self, server: str) -> Path:
+    def _write_kubeconfig(self, server: str, account: str) -> Path:
         cluster = {"server": server} | (
             {"certificate-authority": self.api.authority} if server.startswith("https") else {}
         )
@@ -78,7 +80,7 @@ class Operator:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "api", "cluster": cluster}],
-            "users": [{"name": "operator", "user": {"token": self.api.token(RELEASE, ACCOUNT_NAMESPACE)}}],
+            "users": [{"name": "operator", "user": {"token": self.api.token(account, ACCOUNT_NAMESPACE)}}],
             "contexts": [{"name": "it", "context": {"cluster": "api", "user": "operator"}}],
             "current-context": "it",
         }

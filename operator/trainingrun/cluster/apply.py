@@ -8,8 +8,8 @@ from trainingrun.api.training_run import Metadata, TrainingRun
 from trainingrun.cluster.client import Client
 from trainingrun.cluster.errors import RefusedError, TemporaryError
 from trainingrun.cluster.events import EventWriter
-from trainingrun.cluster.kinds import BY_NAME, CLAIM, RUN
-from trainingrun.cluster.observe import Observer
+from trainingrun.cluster.kinds import BY_NAME, CLAIM, RUN, WORK
+from trainingrun.cluster.observe import PATIENCE, Observer
 from trainingrun.cluster.problems import Problems
 from trainingrun.cluster.store import Store
 from trainingrun.cluster.views import owner_uid
@@ -76,7 +76,10 @@ class Applier:
             wait = self._problems.note(uid, name, leftover or error.message)
             outcome.look_again.append(min(wait, LEFTOVER_RETRY) if leftover else wait)
             return False
-        self._problems.clear(uid, name)
+        if self._problems.clear(uid, name):
+            outcome.look_again.append(0.0)  # the status still tells of the refusal
+        if kind in WORK:
+            outcome.look_again.append(PATIENCE)  # are there pods by then?
         if kind is CLAIM:
             self._observer.forget_claim(run.metadata.namespace, name)
             outcome.look_again.append(0.0)

@@ -106,15 +106,8 @@ class Observer:
         key, uid = (run.metadata.namespace, run.metadata.name), run.metadata.uid
         since = epoch(run.metadata.created_at) or 0.0
         for one in self._store.pods.of(key):
-            if one.value.view.created_at >= since and self._owner_of_work(one.value.owner) in (None, uid):
+            if one.value.view.created_at >= since and self._store.owner_of_work(one.value.owner) in (None, uid):
                 yield one.value
-
-    def _owner_of_work(self, work: str) -> str | None:
-        for shelf in (self._store.jobs, self._store.pytorchjobs):
-            known = shelf.get(work)
-            if known is not None:
-                return known.value.owner
-        return None
 
     async def _ask_about_missing_pods(self, run: TrainingRun, now: float, sight: Sight) -> dict[str, str]:
         """Why work has no pods, by the work's uid: what its controller says in events."""

@@ -20,9 +20,9 @@ class Problems:
         self._by_run.setdefault(uid, {})[name] = (message, times + 1)
         return 0.0 if known != message else float(min(FIRST_RETRY * 2 ** (times - 1), LONGEST_RETRY))
 
-    def clear(self, uid: str, name: str) -> None:
-        """Forget an object's refusals: it has been made."""
-        self._by_run.get(uid, {}).pop(name, None)
+    def clear(self, uid: str, name: str) -> bool:
+        """Forget an object's refusals: it has been made; whether there were any."""
+        return self._by_run.get(uid, {}).pop(name, None) is not None
 
     def keep(self, uid: str, wanted: Callable[[str], bool]) -> None:
         """Forget those of objects that nobody wants any more."""

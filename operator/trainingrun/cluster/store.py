@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.cluster.kinds import CONFIG_MAP, JOB, POD, PYTORCHJOB, RUN, Kind
-from trainingrun.cluster.shelf import Entry, Key, Shelf
+from trainingrun.cluster.kinds import CONFIG_MAP, JOB, POD, PYTORCHJOB, RUN, WORK, Kind
+from trainingrun.cluster.shelf import REMEMBERED_DELETIONS, Entry, Key, Shelf
 from trainingrun.cluster.views import SeenPod, SeenWork, owner_uid, seen_pod, seen_work
 from trainingrun.plan.observed import Neighbour
 
@@ -94,6 +94,7 @@ class Store:
         }
         self._neighbours: dict[Key, dict[str, Neighbour]] = {}  # by namespace and claim, then by the run's name
         self._waiting: dict[Key, set[str]] = {}
+        self._owners: dict[str, str] = {}  # uid of the run of each Job and PyTorchJob, also of those that are gone
 
     def shelf(self, kind: Kind) -> Shelf[Any]:
         """The shelf of a kind."""
@@ -113,6 +114,8 @@ class Store:
         kept = shelf.put(Entry(uid, version, key, trim(raw)))
         if kept and kind is RUN:
             self._note_run(key)
+        if kept and kind in WORK:
+            self._note_owner(uid, owner_uid(metadata))
         return key if kept else None
 
     def remove(self, kind: Kind, uid: str) -> Key | None:
@@ -126,6 +129,10 @@ class Store:
         """The run of that name; the newest where one was deleted and made again."""
         return max(self.runs.of(key), key=lambda entry: entry.version, default=None)
 
+    def owner_of_work(self, uid: str) -> str | None:
+        """The uid of the run that a Job or PyTorchJob belongs to or belonged to."""
+        return self._owners.get(uid)
+
     def neighbours(self, namespace: str, claim: str, name: str) -> tuple[Neighbour, ...]:
         """Other runs that are at work on a claim."""
         on_claim = self._neighbours.get((namespace, claim), {})
@@ -136,6 +143,11 @@ class Store:
         folders = working_folders(status)
         neighbour = Neighbour(key[1], created_at, folders) if folders else None
         self._set_neighbour((key[0], claim), key[1], neighbour)
+
+    def _note_owner(self, work: str, run: str) -> None:
+        self._owners[work] = run
+        while len(self._owners) > REMEMBERED_DELETIONS:
+            del self._owners[next(iter(self._owners))]
 
     def _note_run(self, key: Key) -> None:
         """Bring what other runs see of a run up to date."""
