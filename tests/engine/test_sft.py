@@ -261,6 +261,22 @@ def test_a_run_that_was_killed_before_its_model_was_saved_saves_it(trained: Stag
     assert read_marker(run.volume / FOLDER) == read_marker(trained.volume / FOLDER)
 
 
+def test_a_stop_before_training_ends_the_pod_at_once(stage: StageRun) -> None:
+    pod = stage.start(spec())
+    wait_until(lambda: pod.process.poll() is not None or "loading Axolotl" in snapshot_text(stage))
+    pod.process.terminate()
+
+    result = pod.wait(10)
+
+    assert (result.exit_code, result.reason, result.step) == (ExitCode.PREEMPTED, "Preempted", None)
+    assert "before training had begun" in result.message
+
+
+def snapshot_text(stage: StageRun) -> str:
+    file = stage.volume / "runs/here/tiny/snapshots/sft-0.json"
+    return file.read_text() if file.is_file() else ""
+
+
 def test_what_axolotl_refuses_is_a_fault_of_the_configuration(stage: StageRun) -> None:
     result = stage.run(spec(sample_packing_bin_size="many"))
 

@@ -9,8 +9,10 @@ from typing import Final
 from trainingrun_workers.errors import NO_ROOM, BadConfig, BadData, Retry, StageError, VolumeFull
 
 _SHOWN: Final = 900  # characters of another's message
-_NO_ROOM: Final = ("No space left", "os error 28", "Disk quota exceeded")
-_TORN_WRITE: Final = "PytorchStreamWriter failed"  # torch's words for a write that the disk cut short
+# The last two are torch's words for a write that the disk cut short.
+_NO_ROOM: Final = (
+    "No space left", "os error 28", "Disk quota exceeded", "PytorchStreamWriter failed", "unexpected pos",
+)  # fmt: skip
 # What code raises that can't do with what it was given; anything else is nobody's fault and tried again.
 _REFUSALS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, NotImplementedError)
 
@@ -79,7 +81,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _says_no_room(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return True
-    return any(words in str(error) for words in (*_NO_ROOM, _TORN_WRITE))
+    return any(words in str(error) for words in _NO_ROOM)
 
 
 def _is_system(error: Exception) -> bool:

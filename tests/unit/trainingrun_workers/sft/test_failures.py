@@ -24,6 +24,7 @@ def found(error: Exception, phase: Phase, step: int | None = None) -> StageError
         OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EDQUOT, "Disk quota exceeded"),
         RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file data/1"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 4366208 vs 4366096"),
         RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
         caused(ValueError("An error occurred while generating the dataset"), OSError(errno.ENOSPC, "full")),
     ],
