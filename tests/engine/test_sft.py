@@ -1,7 +1,5 @@
 """The sft stage with Axolotl itself: what it trains on, what it leaves, and that an interrupted run is the same run."""
 
-import copy
-import json
 import os
 import shutil
 import signal
@@ -9,72 +7,33 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from engine.pretrain_runs import Pod, wait_until
+from engine.pretrain_runs import wait_until
+from engine.sft_runs import (
+    BASE,
+    FOLDER,
+    LENGTH,
+    MAKE_MODEL,
+    READ_LABELS,
+    READ_MODEL,
+    ROWS,
+    STEPS,
+    ask,
+    curve,
+    make_stage,
+    rank,
+    snapshot_text,
+    spec,
+    start,
+)  # fmt: skip
 from engine.stage_runs import EXAMPLE, StageRun
-from trainingrun_workers import processes
-from trainingrun_workers.contract import ExitCode, Result, SftSpec
+from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.volume import read_marker
 
-FOLDER: Final = "artifacts/sft/aaaa"
-BASE: Final = "artifacts/convert/bbbb/step-00000300"
-STEPS: Final = 60  # in two epochs
-LENGTH: Final = 128
-ROWS: Final = 300
-TEMPLATE: Final = (
-    '{%- for message in messages -%}{{- "<|im_start|>" + message.role + "\\n" + message.content + "<|im_end|>" + "\\n"'
-    ' -}}{%- endfor -%}{%- if add_generation_prompt -%}{{- "<|im_start|>assistant\\n" -}}{%- endif -%}'
-)
-CONFIG: Final[dict[str, Any]] = {
-    "attn_implementation": "sdpa", "bf16": False, "fp16": False, "tf32": False, "auto_resume_from_checkpoints": True,
-    "chat_template": "jinja", "chat_template_jinja": TEMPLATE,
-    "datasets": [{
-        "path": "chats.jsonl", "ds_type": "json", "type": "chat_template", "field_messages": "conversation",
-        "roles_to_train": ["assistant"], "train_on_eos": "turn",
-    }],
-    "sequence_len": LENGTH, "sample_packing": True, "pad_to_sequence_len": True, "optimizer": "adamw_torch_fused",
-    "learning_rate": 0.01, "lr_scheduler": "cosine", "warmup_steps": 4, "micro_batch_size": 1,
-    "gradient_accumulation_steps": 4, "num_epochs": 4, "max_steps": STEPS, "save_steps": 10, "save_total_limit": 2,
-    "logging_steps": 1, "special_tokens": {"pad_token": "<|pad|>", "eos_token": "<|im_end|>"},
-}  # fmt: skip
-MAKE_MODEL: Final = """
-import sys, torch
-from transformers import LlamaConfig, LlamaForCausalLM
-torch.manual_seed(1)
-config = LlamaConfig(vocab_size=4096, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-                     num_key_value_heads=2, max_position_embeddings=128, tie_word_embeddings=True)
-LlamaForCausalLM(config).save_pretrained(sys.argv[1])
-"""
-READ_LABELS: Final = """
-import json, sys
-from pathlib import Path
-from datasets import load_from_disk
-from transformers import AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
-rows = load_from_disk(str(next(path.parent for path in Path(sys.argv[1]).glob("*/state.json"))))
-print(json.dumps([tokenizer.decode([one for one in row["labels"] if one != -100]) for row in rows]))
-"""
-READ_MODEL: Final = """
-import json, sys
-from transformers import AutoModelForCausalLM, AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-AutoModelForCausalLM.from_pretrained(sys.argv[1])
-chat = [{"role": "user", "content": "Hi"}]
-print(json.dumps(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)))
-"""
-
 EnginePython = Callable[[str], Path]
-
-
-def conversation(number: int, length: int = 1) -> dict[str, Any]:
-    """A row whose answer follows from its question; ids of the tokenizer are spent on few words, so it is learnt."""
-    word = ("red", "green", "blue")[number % 3]
-    messages = [("user", f"Say {word}."), ("assistant", f"It is {word}. " * length), ("user", "And?")]
-    messages.append(("assistant", f"Still {word}."))
-    return {"conversation": [{"role": role, "content": content} for role, content in messages]}
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +48,6 @@ def base(engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def stage(base: Path, engine_python: EnginePython, tmp_path: Path) -> StageRun:
     return make_stage(engine_python("axolotl"), base, tmp_path)
-
-
-def make_stage(python: Path, base: Path, root: Path) -> StageRun:
-    """A stage on a volume with conversations, of which two are too long."""
-    volume = root / "volume"
-    shutil.copytree(base, volume / BASE)
-    rows = [conversation(number, length=60 if number in (7, 8) else 1 + number % 2) for number in range(ROWS)]
-    (volume / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return StageRun(python, "sft", volume, FOLDER)
-
-
-def spec(**changes: Any) -> SftSpec:
-    config = copy.deepcopy(CONFIG) | changes
-    return SftSpec(base=BASE, config=config, nodes=1, processes_per_node=1, cpu=True, hang_timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -145,30 +90,6 @@ def interrupted(base: Path, engine_python: EnginePython, tmp_path_factory: pytes
     marker = read_marker(folder)
     done = run.run(spec())
     return Interrupted(run, killed, labels, after_int, stopped, marker, done, run.log())
-
-
-def start(run: StageRun, until_step: int) -> Pod:
-    """Start an attempt; yields once it has done a step."""
-    pod = run.start(spec())
-    wait_until(lambda: f"step {until_step}/{STEPS}" in pod.log.read_text() or pod.process.poll() is not None, 200)
-    return pod
-
-
-def rank(pod: Pod) -> int:
-    """The process id of the pod's rank, which is the last that its main process has below it."""
-    return processes.descendants(pod.process.pid)[-1]
-
-
-def ask(python: Path, program: str, *arguments: Path) -> Any:
-    """What a program prints as JSON."""
-    command = [str(python), "-c", program, *map(str, arguments)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def curve(run: StageRun) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, without what depends on the clock."""
-    lines = [json.loads(line) for line in (run.volume / FOLDER / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in ("time", "tokensPerSecond")} for line in lines]
 
 
 def test_the_loss_falls_and_the_stage_says_what_it_did(trained: StageRun) -> None:
@@ -270,11 +191,6 @@ def test_a_stop_before_training_ends_the_pod_at_once(stage: StageRun) -> None:
 
     assert (result.exit_code, result.reason, result.step) == (ExitCode.PREEMPTED, "Preempted", None)
     assert "before training had begun" in result.message
-
-
-def snapshot_text(stage: StageRun) -> str:
-    file = stage.volume / "runs/here/tiny/snapshots/sft-0.json"
-    return file.read_text() if file.is_file() else ""
 
 
 def test_what_axolotl_refuses_is_a_fault_of_the_configuration(stage: StageRun) -> None:
