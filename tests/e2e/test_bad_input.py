@@ -76,7 +76,7 @@ def test_an_empty_and_a_corrupt_parquet_are_told(trial: Make, data: volume.Visit
     corrupt.apply()
     empty.apply()
     assert "cut.parquet" in corrupt.until_stalled("SourceCorrupt", 90)
-    assert "bad/empty" in empty.until_stalled("SourceMissing", 90)
+    assert "bad/empty" in empty.until_stalled("SourceEmpty", 90)
 
 
 def test_a_wrong_text_key_names_the_columns_there_are(trial: Make) -> None:
@@ -99,7 +99,7 @@ def test_a_vocabulary_that_does_not_fit_the_model_is_told(trial: Make) -> None:
     run = trial("vocabulary")
     run.spec["pretrain"]["config"]["model"]["model_config"]["vocab_size"] = 1000
     run.apply()
-    assert "4096" in run.until_stalled("VocabularyTooLarge", 90)
+    assert "4,096" in run.until_stalled("VocabularyTooLarge", 90)
 
 
 def test_a_claim_that_does_not_exist_is_waited_for(trial: Make, images: dict[str, str]) -> None:
@@ -123,7 +123,7 @@ def test_a_claim_too_small_for_the_estimate_is_told(trial: Make, images: dict[st
     )
     run = trial("small-claim", claim="small")
     run.apply()
-    assert "small" in run.until_stalled("ClaimTooSmall", 90).lower()
+    assert "use a larger claim" in run.until_stalled("ClaimTooSmall", 90)
 
 
 def test_a_claim_for_one_node_is_refused_to_a_gang(trial: Make) -> None:
@@ -162,7 +162,7 @@ def test_a_quota_that_refuses_pods_is_told_and_waited_out(trial: Make) -> None:
 
 
 def test_two_runs_that_make_the_same_share_it_and_never_write_it_at_once(trial: Make) -> None:
-    first, second = trial("first", steps=200, seed=101), trial("second", steps=200, seed=101)
+    first, second = trial("first", steps=210, seed=101), trial("second", steps=210, seed=101)
     first.apply()
     first.until_stage("pretrain", "Running", 120)
     second.apply()

@@ -72,6 +72,8 @@ class Applier:
             outcome.failure = error
             return False
         except RefusedError as error:
+            if error.status == 404:
+                self._observer.forget_served()
             leftover = await self._leftover(run, manifest) if error.status in (409, 422) else None
             wait = self._problems.note(uid, name, leftover or error.message)
             outcome.look_again.append(min(wait, LEFTOVER_RETRY) if leftover else wait)

@@ -22,7 +22,7 @@ UNBOUND_SECONDS: Final = 3.0  # and of one that is missing or unbound
 NODE_SECONDS: Final = 5.0
 SERVED_SECONDS: Final = 300.0  # a kind that is served stays so for long
 UNSERVED_SECONDS: Final = 15.0
-PATIENCE: Final = 3.0  # how long the pods of new work may take before somebody asks why there are none
+PATIENCE: Final = 10.0  # how long the pods of new work may take before somebody asks why there are none
 
 
 @dataclass
@@ -78,6 +78,10 @@ class Observer:
         """Drop answers that nobody will ask for again."""
         for answers in (self._claims, self._nodes, self._refusals):
             answers.clean(600.0)
+
+    def forget_served(self) -> None:
+        """Ask anew whether PyTorchJobs are served: the API server has just not known a kind."""
+        self._served.forget("PyTorchJob")
 
     async def _ask_served(self) -> bool:
         return await self._client.serves(PYTORCHJOB)

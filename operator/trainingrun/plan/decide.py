@@ -58,7 +58,8 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     """Start again what a changed spec asks for: a failed stage, or a finished one whose inputs may change."""
     stage, place = draft.stages[instance.name], draft.context.places[instance.name]
     if stage.phase == "Failed" and stage.generation != draft.generation and gate is None:
-        draft.set(instance.name, phase="Waiting", restarts=0, stalled=0, not_before=None, finished_at=None)
+        fresh = {"restarts": 0, "stalled": 0, "not_before": None, "finished_at": None, "inputs": None}
+        draft.set(instance.name, phase="Waiting", **fresh)
     if stage.inputs in (None, place.inputs) or instance.kind not in ("convert", "evaluate", "release"):
         return
     if stage.phase in ("Succeeded", "Waiting"):

@@ -5,6 +5,7 @@ from typing import Final
 from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.manifests.meta import Manifest, work_name
 from trainingrun.manifests.persistentvolumeclaim import persistentvolumeclaim
+from trainingrun.plan import gates
 from trainingrun.plan.actions import Deletion
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.gates import Gate
@@ -29,7 +30,7 @@ def objects(draft: Draft, persisted: TrainingRunStatus, invalid: Gate | None) ->
         if stage is None or stage.phase != "Running" or (stage.name, stage.attempt) in present:
             continue
         # What the draft has just ended is not made again, even if its object is gone.
-        if draft.stages[instance.name].phase == "Running":
+        if draft.stages[instance.name].phase == "Running" and gates.kind(draft, instance) is None:
             made.extend(build(draft.context, instance, stage.attempt, tuple(stage.batch)))
     return tuple(made)
 

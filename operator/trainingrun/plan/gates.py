@@ -81,17 +81,25 @@ def _pods(draft: Draft, instance: Instance) -> int:
 
 def stage(draft: Draft, instance: Instance) -> Gate | None:
     """What keeps one stage from starting although its needs are met."""
-    if instance.is_gang and not draft.observed.pytorchjobs_served:
-        return Gate(
-            "PyTorchJobMissing",
-            f"The cluster does not know the kind PyTorchJob that stage {instance.name} needs: install Kubeflow's "
-            "training-operator, version 1.8 or 1.9.",
-        )
+    unserved = kind(draft, instance)
+    if unserved is not None:
+        return unserved
     known = draft.stages[instance.name]
     if known.not_before is not None and epoch(known.not_before) > draft.now:
         draft.wake_in([epoch(known.not_before) - draft.now])
         return Gate(known.reason or "BackingOff", known.message or "")
     return _neighbour(draft, instance) or _leftovers(draft, instance)
+
+
+def kind(draft: Draft, instance: Instance) -> Gate | None:
+    """What is said where the cluster lacks the kind of object that a stage needs."""
+    if not instance.is_gang or draft.observed.pytorchjobs_served:
+        return None
+    return Gate(
+        "PyTorchJobMissing",
+        f"The cluster does not know the kind PyTorchJob that stage {instance.name} needs: install Kubeflow's "
+        "training-operator, version 1.8 or 1.9.",
+    )
 
 
 def _neighbour(draft: Draft, instance: Instance) -> Gate | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from trainingrun.plan import gates
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.gates import Gate
 from trainingrun.plan.observed import PodView
@@ -40,6 +41,8 @@ def trouble(draft: Draft, instance: Instance) -> Gate | None:
     """Why a running attempt does not get on, or None where nothing is known against it."""
     work, pods = draft.work(instance.name), draft.pods(instance.name)
     name = draft.context.child(instance.name, draft.stages[instance.name].attempt).name
+    if work is None and (unserved := gates.kind(draft, instance)) is not None:
+        return unserved
     if work is None and name in draft.observed.problems:
         return Gate("ObjectRefused", f"{name} can't be made: {draft.observed.problems[name]}")
     if work is not None and work.refusal and not pods:

@@ -104,6 +104,31 @@ def test_a_mended_spec_goes_on_where_a_failed_stage_stopped() -> None:
     assert (world.stage("tokenize").phase, world.stage("tokenize").attempt) == ("Running", 2)
 
 
+def test_a_mended_input_is_taken_even_while_the_failed_attempts_object_is_still_there() -> None:
+    world = World(a_manifest(tokenize={"parallelism": 1, "shards": 4})).settle()
+    world.fails("tokenize", 65).settle()
+    assert "tiny-tokenize-a1" in world.work
+    data = world.manifest["spec"]["data"]
+    data[0]["textKey"] = "content"
+    world.edit(data=data)
+    world.settle()
+    assert world.condition("Valid").status == "True"
+    assert (world.stage("tokenize").phase, world.stage("tokenize").attempt) == ("Running", 2)
+
+
+def test_a_kind_that_vanishes_while_a_gang_is_being_made_is_told_and_waited_for() -> None:
+    world = World().settle().completes("tokenize")
+    while world.stage("pretrain").phase != "Running":
+        world.step()
+    world.pytorchjobs_served = False
+    world.settle()
+    assert world.condition("Stalled").reason == "PyTorchJobMissing"
+    assert "tiny-pretrain-a1" not in world.work
+    world.pytorchjobs_served = True
+    world.settle()
+    assert "tiny-pretrain-a1" in world.work
+
+
 def test_the_weightiest_word_of_the_gang_wins_over_that_of_a_peer_that_only_suffered() -> None:
     world = pretraining().fails("pretrain", 75, Result(75, "PeerLost", "A peer went away."), index=0)
     world.settle()
