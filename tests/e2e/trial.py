@@ -30,6 +30,7 @@ def small_manifest(name: str, claim: str = CLAIM, steps: int = 60, seed: int = 8
     config = spec["pretrain"]["config"]
     config["general"]["seed"] = config["data_stages"][0]["data"]["seed"] = seed
     config["tokens"]["train_steps"] = steps
+    config["logging"]["iteration_step_info_interval"] = 1  # so that a curve shows every step
     config["checkpoints"]["checkpoint_interval"] = max(steps // 3, 1)
     schedule = config["optimizer"]["learning_rate_scheduler"]
     schedule |= {"lr_warmup_steps": 2, "lr_decay_starting_step": 2, "lr_decay_steps": steps - 2}
