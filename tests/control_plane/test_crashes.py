@@ -32,7 +32,7 @@ def final_state(api: Api, namespace: str) -> dict[str, Any]:
 
 
 def succeeded(api: Api, namespace: str) -> bool:
-    return api.get("TrainingRun", "tiny", namespace).get("status", {}).get("phase") == "Succeeded"
+    return bool(api.get("TrainingRun", "tiny", namespace).get("status", {}).get("phase") == "Succeeded")
 
 
 def test_killed_after_every_single_write_the_chain_ends_as_if_nothing_had_happened(

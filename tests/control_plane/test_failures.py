@@ -1,5 +1,7 @@
 """Attempts that end badly: another one follows, or the run says why not."""
 
+import functools
+
 from control_plane.api import Api, Object, until
 from control_plane.conftest import create_node, set_node_ready
 from control_plane.kubelet import GARBAGE, Kubelet, is_over
@@ -105,7 +107,7 @@ def test_two_restarts_of_the_operator_change_nothing(
 ) -> None:
     api.create(manifest)
     for name in ("tiny-tokenize-a1", "tiny-pretrain-a1"):
-        work = until(lambda name=name: attempt(kubelet, name))
+        work = until(functools.partial(attempt, kubelet, name))
         kubelet.start(work)
         operator.kill()
         kubelet.complete(work)

@@ -22,6 +22,8 @@ async def configuration() -> Any:
         config.load_incluster_config(made)
     else:
         await config.load_kube_config(os.environ.get(KUBECONFIG), client_configuration=made, persist_config=False)
+    # Or each request would read the environment and ~/.netrc in a thread; a kubeconfig names its proxy itself.
+    made.client_session_kwargs = {"trust_env": False}
     return made
 
 

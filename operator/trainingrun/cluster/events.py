@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import hashlib
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from trainingrun.api import names
@@ -16,6 +17,7 @@ from trainingrun.plan.actions import Event
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 1024  # the API server refuses longer ones
+LONGEST_WAIT: Final = 20  # seconds that an event waits for passes at most
 REMEMBERED: Final = 5000  # events whose count is known without asking
 
 
@@ -25,9 +27,9 @@ class EventWriter:
     What was said before is counted, not said anew. An event that can't be written is lost: the status says the same.
     """
 
-    def __init__(self, client: Client) -> None:
-        """Start with nothing said."""
-        self._client = client
+    def __init__(self, client: Client, is_busy: Callable[[], bool] = lambda: False) -> None:
+        """Start with nothing said; while `is_busy`, events wait for what matters more."""
+        self._client, self._is_busy = client, is_busy
         self._counts: dict[tuple[str, str], int] = {}
         self._waiting: asyncio.Queue[tuple[Metadata, dict[str, Any]]] = asyncio.Queue(REMEMBERED)
 
@@ -42,10 +44,18 @@ class EventWriter:
         """Write events until cancelled."""
         while True:
             run, body = await self._waiting.get()
+            await self._wait_for_calm()
             try:
                 await self._write(run, body)
             except (TemporaryError, RefusedError) as error:
                 logger.warning("An event of %s/%s is lost: %s", run.namespace, run.name, error.message)
+
+    async def _wait_for_calm(self) -> None:
+        """Let passes go first, but not for ever."""
+        for _ in range(LONGEST_WAIT):
+            if not self._is_busy():
+                return
+            await asyncio.sleep(1.0)
 
     async def _write(self, run: Metadata, body: dict[str, Any]) -> None:
         name, at = body["metadata"]["name"], body["lastTimestamp"]

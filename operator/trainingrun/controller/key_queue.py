@@ -62,8 +62,8 @@ class KeyQueue:
         due = self._clock() + max(after, 0.0)
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
-            heapq.heappush(self._heap, (due, next(self._order), key))
-            self._changed.set()
+            if key not in self._in_flight:
+                self._push(key)
 
     def forget(self, key: Key) -> None:
         """Drop a key whose run is gone."""
@@ -93,34 +93,31 @@ class KeyQueue:
             else:
                 await self._one(key)
 
+    def _push(self, key: Key) -> None:
+        heapq.heappush(self._heap, (self._due[key], next(self._order), key))
+        self._changed.set()
+
     def _take(self) -> Key | None:
-        """The key that has been due longest, if it is not in work."""
-        passed_over: list[tuple[float, int, Key]] = []
-        found = None
-        while self._heap and found is None:
-            due, order, key = self._heap[0]
-            if self._due.get(key) != due:
-                heapq.heappop(self._heap)  # rung again since, or forgotten
-            elif due > self._clock():
-                break
-            elif key in self._in_flight:
-                passed_over.append(heapq.heappop(self._heap))
-            else:
-                heapq.heappop(self._heap)
-                found = key
-        for one in passed_over:
-            heapq.heappush(self._heap, one)
-        if found is not None:
-            del self._due[found]
-            self._in_flight[found] = self._clock()
-        return found
+        """The key that has been due longest; keys that are in work are not in the heap."""
+        self._drop_stale()
+        if not self._heap or self._heap[0][0] > self._clock():
+            return None
+        _, _, key = heapq.heappop(self._heap)
+        del self._due[key]
+        self._in_flight[key] = self._clock()
+        return key
+
+    def _drop_stale(self) -> None:
+        """Drop entries whose key has been rung again for an earlier time, forgotten or taken."""
+        while self._heap and (
+            self._due.get(self._heap[0][2]) != self._heap[0][0] or self._heap[0][2] in self._in_flight
+        ):
+            heapq.heappop(self._heap)
 
     async def _wait(self) -> None:
-        """Sleep until the next key that is not in work is due, or something rings."""
+        """Sleep until the next key is due, or something rings."""
         self._changed.clear()
-        dues = (due for due, _, key in self._heap if key not in self._in_flight and self._due.get(key) == due)
-        next_due = min(dues, default=None)
-        timeout = None if next_due is None else max(next_due - self._clock(), 0.0)
+        timeout = max(self._heap[0][0] - self._clock(), 0.0) if self._heap else None
         try:
             await asyncio.wait_for(self._changed.wait(), timeout)
         except TimeoutError:
@@ -135,7 +132,8 @@ class KeyQueue:
         finally:
             task.cancel()
             self._in_flight.pop(key, None)
-            self._changed.set()
+            if key in self._due:  # it has rung meanwhile
+                self._push(key)
         failed = task.cancelled() or task.exception() is not None
         self._watcher(self._clock() - started, failed)
         if failed:

@@ -46,7 +46,7 @@ class Operator:
         self._client = Client(made, self._metrics.on_write)
         snapshots, problems = Snapshots(), Problems()
         self._observer = Observer(self._client, self._store, snapshots, problems, own.read_nodes)
-        self._events = EventWriter(self._client)
+        self._events = EventWriter(self._client, lambda: self._queue.oldest() > 1.0)
         applier = Applier(self._client, self._store, self._observer, problems, self._events)
         self._reconciler = Reconciler(
             self._store, snapshots, problems, self._observer, applier, settings, self._metrics

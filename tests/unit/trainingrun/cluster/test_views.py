@@ -141,7 +141,7 @@ def test_a_node_that_is_gone_or_silent_is_not_ready() -> None:
 
 
 def test_the_newest_warning_is_told() -> None:
-    events = [
+    events: list[dict[str, object]] = [
         {"lastTimestamp": "2027-01-15T08:00:00Z", "message": "older"},
         {"lastTimestamp": None, "eventTime": "2027-01-15T09:00:00.000000Z", "message": "newer"},
     ]
