@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from trainingrun.api.base import Model
 from trainingrun.api.data import DataSource, Storage, Tokenize, Tokenizer
@@ -75,7 +75,10 @@ class TrainingRun(Model):
 
 def parse_status(raw: Mapping[str, Any]) -> TrainingRunStatus:
     """The status of an API object, fields of other versions left out so that an upgrade never stops a run."""
-    return TrainingRunStatus.model_validate(_known(TrainingRunStatus, raw))
+    try:
+        return TrainingRunStatus.model_validate(raw)
+    except ValidationError:
+        return TrainingRunStatus.model_validate(_known(TrainingRunStatus, raw))
 
 
 def _known(model: type[Model], raw: Mapping[str, Any]) -> dict[str, Any]:
