@@ -159,3 +159,16 @@ def install_definition(api: Api, definition: Object) -> None:
         return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
     until(established)
+    until(lambda: _answers(api, definition), 60)
+
+
+def _answers(api: Api, definition: Object) -> bool:
+    """Whether the API server lists the kind; at first it says that its storage is initializing."""
+    spec = definition["spec"]
+    try:
+        api.call("GET", f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}?limit=1")
+    except ApiError as error:
+        if error.status not in (404, 429):
+            raise
+        return False
+    return True

@@ -7,7 +7,7 @@ import pytest
 from local_cluster.api_only import api_server
 
 from builders import a_manifest
-from control_plane.api import Api, Object, install_definitions, install_pytorchjobs, until
+from control_plane.api import Api, ApiError, Object, install_definitions, install_pytorchjobs, until
 from control_plane.conftest import create_claim, create_node
 from control_plane.kubelet import Kubelet, now
 from control_plane.operator_process import Operator, install_rights, running
@@ -53,6 +53,45 @@ def test_a_quota_that_refuses_the_job_is_told_and_then_forgotten(
     api.call("DELETE", f"{path}/none")
     until(kubelet.work, 60)
     until(lambda: stalled(api, namespace) == "")
+
+
+def test_a_webhook_that_does_not_answer_is_waited_for(
+    api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object
+) -> None:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    webhook = {
+        "name": "absent.example.org",
+        "clientConfig": {"url": "https://127.0.0.1:9/absent"},
+        "rules": [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",  # or dry runs would not be asked about
+    }
+    metadata = {"name": namespace}
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    api.call("POST", path, {**kind, "metadata": metadata, "webhooks": [webhook]})
+    try:
+        until(lambda: not _takes_jobs(api, namespace))
+        api.create(manifest)
+        until(lambda: "failed calling webhook" in stalled(api, namespace), 60)
+        assert not kubelet.work()
+    finally:
+        api.call("DELETE", f"{path}/{namespace}")
+    until(kubelet.work, 60)
+    until(lambda: stalled(api, namespace) == "")
+
+
+def _takes_jobs(api: Api, namespace: str) -> bool:
+    """Whether the API server would make a Job, webhooks included."""
+    container = {"name": "it", "image": "registry.example/it:1"}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "trial"}, "spec": {"template": template}}
+    try:
+        api.call("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs?dryRun=All", job)
+    except ApiError as error:
+        assert error.status == 500, error
+        return False
+    return True
 
 
 def test_pods_that_are_refused_are_told_from_the_jobs_events(

@@ -43,8 +43,7 @@ class Applier:
         An object that can't be made stops neither the deletions nor the status, which tells of it.
         """
         outcome = Outcome()
-        wanted = {one["metadata"]["name"] for one in plan.apply}
-        self._problems.keep(run.metadata.uid, lambda name: name in wanted)
+        self._problems.keep(run.metadata.uid, {(one["kind"], one["metadata"]["name"]) for one in plan.apply})
         for manifest in plan.apply:
             if not await self._apply(run, manifest, outcome):
                 break
@@ -69,16 +68,17 @@ class Applier:
         try:
             made = await self._client.apply(manifest)
         except TemporaryError as error:
+            self._problems.note_failure(uid, (kind.name, name), error.message)
             outcome.failure = error
             return False
         except RefusedError as error:
             if error.status == 404:
                 self._observer.forget_served()
             leftover = await self._leftover(run, manifest) if error.status in (409, 422) else None
-            wait = self._problems.note(uid, name, leftover or error.message)
+            wait = self._problems.note(uid, (kind.name, name), leftover or error.message)
             outcome.look_again.append(min(wait, LEFTOVER_RETRY) if leftover else wait)
             return False
-        if self._problems.clear(uid, name):
+        if self._problems.clear(uid, (kind.name, name)):
             outcome.look_again.append(0.0)  # the status still tells of the refusal
         if kind in WORK:
             outcome.look_again.append(PATIENCE)  # are there pods by then?

@@ -63,7 +63,7 @@ def kopf_settings(silence_seconds: float) -> Any:
     settings.watching.client_timeout = 660
     settings.watching.connect_timeout = 30
     settings.watching.inactivity_timeout = silence_seconds
-    settings.watching.chunk_size = 50
+    settings.watching.chunk_size = 100
     for kind in (JOB, POD, PYTORCHJOB):
         settings.watching.label_selectors[(*_group(kind), kind.plural)] = names.LABEL_RUN
     return settings

@@ -8,6 +8,7 @@ from trainingrun.cluster.recent import Recent
 from trainingrun.cluster.snapshots import Snapshots
 from trainingrun_workers.contract import Snapshot
 
+JOB = ("Job", "tiny-a1")
 SNAPSHOT = Snapshot("default", "tiny", "u", "pretrain", 2, 0, 100.0, step=10, total=100)
 
 
@@ -55,19 +56,39 @@ async def test_a_failure_is_not_remembered() -> None:
 
 def test_a_refusal_is_told_at_once_and_then_tried_more_and_more_rarely() -> None:
     problems = Problems()
-    waits = [problems.note("u", "tiny-a1", "over quota") for _ in range(8)]
+    waits = [problems.note("u", JOB, "over quota") for _ in range(8)]
     assert waits[:4] == [0.0, 2.0, 4.0, 8.0]
     assert waits[-1] == 60.0
     assert problems.of("u") == {"tiny-a1": "over quota"}
-    assert problems.note("u", "tiny-a1", "forbidden") == 0.0
-    problems.clear("u", "tiny-a1")
+    assert problems.note("u", JOB, "forbidden") == 0.0
+    problems.clear("u", JOB)
     assert problems.of("u") == {}
+
+
+def test_a_failure_that_does_not_pass_is_told_in_the_end() -> None:
+    problems = Problems()
+    for _ in range(3):
+        problems.note_failure("u", JOB, "The webhook does not answer.")
+    assert problems.of("u") == {}
+    problems.note_failure("u", JOB, "The webhook does not answer.")
+    assert problems.of("u") == {"tiny-a1": "The webhook does not answer. The operator tries again."}
+    assert problems.clear("u", JOB)
+    problems.note_failure("u", JOB, "The webhook does not answer.")
+    assert problems.of("u") == {}
+
+
+def test_an_object_that_is_made_says_nothing_of_another_of_its_name() -> None:
+    problems = Problems()
+    problems.note("u", JOB, "over quota")
+    assert not problems.clear("u", ("ConfigMap", "tiny-a1"))
+    assert problems.note("u", JOB, "over quota") == 2.0
+    assert problems.of("u") == {"tiny-a1": "over quota"}
 
 
 def test_problems_of_what_nobody_wants_any_more_are_forgotten() -> None:
     problems = Problems()
-    problems.note("u", "tiny-a1", "over quota")
-    problems.keep("u", lambda name: False)
+    problems.note("u", JOB, "over quota")
+    problems.keep("u", ())
     assert problems.of("u") == {}
 
 
