@@ -17,7 +17,7 @@ from trainingrun.plan.actions import Event
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 1024  # the API server refuses longer ones
-LONGEST_WAIT: Final = 20  # seconds that an event waits for passes at most
+LONGEST_WAIT: Final = 60  # seconds that an event waits for passes at most
 REMEMBERED: Final = 5000  # events whose count is known without asking
 
 

@@ -22,7 +22,7 @@ UNBOUND_SECONDS: Final = 3.0  # and of one that is missing or unbound
 NODE_SECONDS: Final = 5.0
 SERVED_SECONDS: Final = 300.0  # a kind that is served stays so for long
 UNSERVED_SECONDS: Final = 15.0
-PATIENCE: Final = 10.0  # how long the pods of new work may take before somebody asks why there are none
+PATIENCE: Final = 20.0  # how long the pods of new work may take before somebody asks why there are none
 
 
 @dataclass
