@@ -72,7 +72,7 @@ test-engine: setup ## each worker with its real engine, outside a cluster
 	@$(PYTHON) tests/engine/environment.py >/dev/null
 	@$(PYTEST) tests/engine
 
-test: setup ## all set-up, then every tier, with the time of each
+test: setup ## all set-up, then the tiers, with the time of each
 	@$(BIN)/python tests/tiers.py
 
 clean-cache: cluster-down ## delete everything that is kept outside the checkout
