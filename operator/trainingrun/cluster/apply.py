@@ -23,6 +23,7 @@ class Outcome:
     """What came of a plan: after how many seconds another pass is due, and the error that is worth another try."""
 
     look_again: list[float] = field(default_factory=list)
+    version: int | None = None  # of the run after its status was written; None where it was not
     failure: TemporaryError | None = None
 
 
@@ -50,7 +51,7 @@ class Applier:
         for deletion in plan.delete:
             await self._delete(run.metadata.namespace, deletion, outcome)
         if plan.status != run.status:
-            await self._write_status(run.metadata, version, plan.status)
+            outcome.version = await self._write_status(run.metadata, version, plan.status)
             # What the status says is done by the next pass, and the watch tells nothing new of an own write.
             outcome.look_again.append(0.0)
         for event in plan.events:
@@ -123,10 +124,11 @@ class Applier:
         for entry in [one for one in shelf.entries() if one.key[0] == namespace and one.value.name == name]:
             shelf.remove(entry.uid)
 
-    async def _write_status(self, run: Metadata, version: int, status: TrainingRunStatus) -> None:
+    async def _write_status(self, run: Metadata, version: int, status: TrainingRunStatus) -> int:
         document = status.model_dump(by_alias=True, exclude_none=True)
         metadata = await self._client.write_status(run.namespace, run.name, str(version), document)
         known = self._store.runs.get(run.uid)
         if known is not None:
             # The version was still the one that was read, so that nothing but the status is new.
             self._store.put(RUN, {**known.value.raw, "metadata": metadata, "status": document})
+        return int(metadata["resourceVersion"])

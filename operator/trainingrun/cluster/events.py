@@ -31,6 +31,7 @@ class EventWriter:
         """Start with nothing said; while `is_busy`, events wait for what matters more."""
         self._client, self._is_busy = client, is_busy
         self._counts: dict[tuple[str, str], int] = {}
+        self._calm_until = 0.0
         self._waiting: asyncio.Queue[tuple[Metadata, dict[str, Any]]] = asyncio.Queue(REMEMBERED)
 
     def add(self, run: Metadata, event: Event, now: float) -> None:
@@ -51,11 +52,15 @@ class EventWriter:
                 logger.warning("An event of %s/%s is lost: %s", run.namespace, run.name, error.message)
 
     async def _wait_for_calm(self) -> None:
-        """Let passes go first, but not for ever."""
+        """Let passes go first, but not for ever; asked once a second, since the answer takes time."""
+        now = asyncio.get_running_loop().time()
+        if now < self._calm_until:
+            return
         for _ in range(LONGEST_WAIT):
             if not self._is_busy():
-                return
+                break
             await asyncio.sleep(1.0)
+        self._calm_until = asyncio.get_running_loop().time() + 1.0
 
     async def _write(self, run: Metadata, body: dict[str, Any]) -> None:
         name, at = body["metadata"]["name"], body["lastTimestamp"]

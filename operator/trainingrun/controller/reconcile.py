@@ -25,6 +25,7 @@ from trainingrun.stages.settings import Settings
 logger = logging.getLogger(__name__)
 
 STALE_SECONDS = 0.5  # until the watch has shown what was changed meanwhile
+PASSES_AT_ONCE = 3  # over a run that nothing else has changed, before others have their turn
 
 
 class Reconciler:
@@ -69,13 +70,26 @@ class Reconciler:
             raise RetryError(f"the API server refuses: {error.message}", 10.0) from error
 
     async def _pass(self, key: Key, entry: Entry[SeenRun], run: TrainingRun) -> float | None:
+        """One pass, and the next at once where the status that was just written is what is to be acted on."""
+        for _ in range(PASSES_AT_ONCE):
+            after, plan, version = await self._one_pass(key, entry, run)
+            known = self._store.run(key)
+            if after != 0.0 or version is None or known is None or known.version != version:
+                break
+            entry, run = known, run.model_copy(update={"status": plan.status})
+        return after
+
+    async def _one_pass(
+        self, key: Key, entry: Entry[SeenRun], run: TrainingRun
+    ) -> tuple[float | None, Plan, int | None]:
+        """When the next pass is due, what this one decided, and the run's version after its status was written."""
         now = self._clock()
         sight = await self._observer.observe(run, now)
         plan = decide(run, sight.observed, self._settings, now)
         self._announce(key, run, plan)
         outcome = await self._applier.carry_out(run, entry.version, plan, now)
         self._metrics.on_status(key, run.status, plan.status)
-        return _next_look(plan, sight.look_again, outcome)
+        return _next_look(plan, sight.look_again, outcome), plan, outcome.version
 
     def _announce(self, key: Key, run: TrainingRun, plan: Plan) -> None:
         """Between the decision and its writing another run must not decide on the same folder."""
