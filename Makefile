@@ -10,7 +10,8 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q
 
 .PHONY: help setup generate format verify cluster cluster-down images demo demo-assert \
-	test-unit test-control-plane test-scale test-cluster test-engine test clean-cache
+	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
+	bench-tokenize bench-loader clean-cache
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,11 +67,30 @@ test-scale: setup ## a thousand runs on an API server without nodes
 	@$(PYTEST) tests/scale
 
 test-cluster: setup ## real pods: bad input, faults, two nodes
-	@$(PYTEST) tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py
+	@$(PYTEST) -m "not long" tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py
+
+test-chaos: setup ## faults on a real cluster, measured: some of them once, or TIMES=20 of each
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(TIMES),--times $(TIMES) --document)
 
 test-engine: setup ## each worker with its real engine, outside a cluster
 	@$(PYTHON) tests/engine/environment.py >/dev/null
-	@$(PYTEST) tests/engine
+	@$(CLUSTER) build versitygw >/dev/null
+	@$(PYTEST) -m "not long" tests/engine
+
+test-long: setup ## what takes minutes each: gang scheduling on a real cluster, engines killed again and again
+	@$(PYTHON) tests/engine/environment.py >/dev/null
+	@$(PYTEST) -m long tests/e2e tests/engine
+
+goodput: setup ## a simulated month with failures: how much of it is useful, by the interval of checkpoints
+	@PYTHONPATH=tests $(BIN)/python -m goodput.table $(if $(DOCUMENT),--document)
+
+BENCH = $(if $(MB),--mb $(MB)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DOCUMENT),--document)
+
+bench-tokenize: setup ## tokenizing against the report's way, minutes: MB=200 ROUNDS=3, DOCUMENT=1 writes it into docs
+	@PYTHONPATH=tests:workers $(BIN)/python -m bench.tokenization $(BENCH)
+
+bench-loader: setup ## how fast a training process reads its tokens: MB=1000 ROUNDS=3, DOCUMENT=1 writes it into docs
+	@PYTHONPATH=tests:workers $$($(PYTHON) tests/engine/environment.py nanotron) -m bench.loader $(BENCH)
 
 test: setup ## all set-up, then the tiers, with the time of each
 	@$(BIN)/python tests/tiers.py

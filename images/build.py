@@ -14,6 +14,7 @@ Package indexes, proxies and certificates are taken from this machine's pip and 
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from local_cluster.progress import say  # noqa: E402
 LOCAL = "localhost/trainingrun"
 PULLED_BASE = "debian:bookworm-slim"
 MADE_BASE = "made"
+CACHE_LIMIT = 38e9  # bytes; the cache stays below 40 GB, and the next images need some room
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     _write_roles(references, store.references())
     if built_upon() & set(made):
         store.forget_steps()
-    if options.remove_others:
+    if options.remove_others or (made and tool == "buildkit" and _cache_bytes() > CACHE_LIMIT):
         _remove_others(plan.repository, set(references.values()), store)
     say(f"{len(made)} images built, {len(names) - len(made)} were there")
     return 0
@@ -115,6 +117,12 @@ def _write_roles(references: dict[str, str], there: set[str]) -> None:
     new = file.with_suffix(".new")
     new.write_text(json.dumps(roles, indent=1) + "\n")
     new.replace(file)
+
+
+def _cache_bytes() -> float:
+    """What the cache takes on the disk, files with several names counted once."""
+    done = subprocess.run(["du", "-sx", "--block-size=1", str(cache())], capture_output=True, text=True, check=False)
+    return float(done.stdout.split()[0]) if done.stdout else 0.0  # du complains of files that go meanwhile
 
 
 def _remove_others(repository: str, current: set[str], store: Store) -> None:

@@ -87,8 +87,20 @@ def report_sized(manifest: Manifest) -> None:
 
 
 SFT = "variants.0.stages.0.sft"
+DELETED = {"claim": {"size": "1Ti"}, "deletionPolicy": "Delete"}
 INTERVAL = "pretrain.config.checkpoints.checkpoint_interval"
 A_SOURCE = {"name": "python", "path": "raw/more"}
+
+
+def elsewhere(*sources: str) -> Callable[[Manifest], None]:
+    """A change that puts the first sources to other places, each as a scheme and the name of a Secret, if any."""
+
+    def change(manifest: Manifest) -> None:
+        for source, (scheme, *secret) in zip(manifest["spec"]["data"], map(str.split, sources), strict=False):
+            source |= {"path": f"{scheme}://place/raw"} | ({"secretName": secret[0]} if secret else {})
+
+    return change
+
 
 RUNS = (
     Case("the quickstart", lambda _: None),
@@ -102,6 +114,9 @@ RUNS = (
     Case(
         "two claims", put("storage", {"claimName": "a", "claim": {"size": "1Gi"}}), "Give either claimName"
     ),
+    Case("a claim that is deleted with the run", put("storage", DELETED)),
+    Case("a claim of the user's that would be deleted", put("storage.deletionPolicy", "Delete"), "give claim instead"),
+    Case("a claim of the user's that is retained", put("storage.deletionPolicy", "Retain")),
     Case("a claim without a unit that is known", put("storage", {"claim": {"size": "10TB"}}), "should match", "match"),
     Case("an unquoted number of CPUs", put("tokenize.resources", {"requests": {"cpu": 2}})),
     Case("a toleration", put("pretrain.tolerations", [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 5}])),
@@ -112,6 +127,15 @@ RUNS = (
     Case("a tokenizer from the Hub", put("tokenizer.path", "hf://owner/name"), "without a scheme"),
     Case("a tokenizer outside of the volume", put("tokenizer.path", "../x"), "without '..'"),
     Case("a source from the Hub", put("data.0.path", "hf://datasets/owner/name/data")),
+    Case("a source from S3 with a Secret", both(put("data.0.path", "s3://bucket/raw"), put("data.0.secretName", "s3"))),
+    Case("a Secret for a folder on the volume", put("data.0.secretName", "s3"), "secretName is given for a folder"),
+    Case("two Secrets for one kind of address", elsewhere("s3 one", "s3 other"), "name different Secrets"),
+    Case("two Secrets for the Hub", elsewhere("hf one", "s3 other", "hf other"), "name different Secrets"),
+    Case("a Secret for each kind of address", elsewhere("s3 one", "s3 one", "hf other")),
+    Case("a source with a Secret beside one that is open to all", elsewhere("hf one", "hf")),
+    Case("a filter by language score", put("data.0.languageScore", {"key": "score", "min": 0.65})),
+    Case("a filter by a whole number", put("data.0.languageScore", {"min": 3})),
+    Case("a filter without a lowest score", put("data.0.languageScore", {"key": "score"}), "min: Required", "min\n"),
     Case("a source with an unknown scheme", put("data.0.path", "gs://bucket/x"), "an hf:// or s3:// address"),
     Case("a source outside of the volume", put("data.0.path", "raw/../../x"), "write it without '..'"),
     Case("a source with dots in its name", put("data.0.path", "raw/v1..2/en")),
@@ -194,6 +218,7 @@ EDITS = (
     Edit("a text key that is the default", TOKENIZED, drop("data.0.textKey")),
     Edit("another glob", TOKENIZED, put("data.0.glob", "*.parquet"), FIXED_DATA),
     Edit("a limit", TOKENIZED, put("data.0.limit", 10), FIXED_DATA),
+    Edit("a language score", TOKENIZED, put("data.0.languageScore", {"min": 0.65}), FIXED_DATA),
     Edit("another source", TOKENIZED, put("data.-", {"name": "more", "path": "raw/more"}), FIXED_DATA),
     Edit("a source less", TOKENIZED, drop("data.2"), FIXED_DATA),
     Edit("more shards", TOKENIZED, put("tokenize.shards", 8), FIXED_DATA),
@@ -226,6 +251,9 @@ EDITS = (
     Edit("another claim", PRETRAINING, put("storage.claimName", "other"), "spec.storage.claimName can't change", False),
     Edit("a claim of its own", PRETRAINING, put("storage", {"claim": {"size": "1Ti"}}),
          "spec.storage.claimName can't change", False),
+    Edit("a claim that is deleted after all", {}, put("storage", DELETED), "spec.storage.deletionPolicy can't change",
+         False),
+    Edit("the retention that is the default", PRETRAINING, put("storage.deletionPolicy", "Retain")),
     Edit("a variant more", TUNING, another_variant),
     Edit("a variant less", TUNING, put("variants", [])),
     Edit("a variant's learning rate before its stage", PRETRAINING, put(f"{SFT}.config.learning_rate", 1e-4)),

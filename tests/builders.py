@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ SETTINGS = Settings(
 
 def a_manifest(name: str = "tiny", **spec: Any) -> dict[str, Any]:
     """The quickstart's manifest under another name, with parts of its spec replaced (None leaves a part out)."""
-    manifest: dict[str, Any] = copy.deepcopy(yaml.safe_load(QUICKSTART.read_text()))
+    manifest: dict[str, Any] = copy.deepcopy(_quickstart())
     manifest["metadata"] = {"name": name, "namespace": "default"}
     for key, value in spec.items():
         if value is None:
@@ -36,6 +37,11 @@ def a_manifest(name: str = "tiny", **spec: Any) -> dict[str, Any]:
         else:
             manifest["spec"][key] = value
     return manifest
+
+
+@functools.cache
+def _quickstart() -> Any:
+    return yaml.safe_load(QUICKSTART.read_text())
 
 
 def a_training_run(name: str = "tiny", **spec: Any) -> TrainingRun:
@@ -145,10 +151,14 @@ class World:
         labels = manifest["metadata"]["labels"]
         stage, attempt = labels[names.LABEL_STAGE], int(labels[names.LABEL_ATTEMPT])
         rendered = manifest["metadata"]["annotations"][names.ANNOTATION_RENDERED]
-        self.work[name] = WorkView(kind, name, f"uid-{name}", stage, attempt, rendered)
+        job = manifest["spec"] if kind == "Job" else {}
+        many, replaces = job.get("completions", 1), "backoffLimitPerIndex" in job
+        self.work[name] = WorkView(kind, name, f"uid-{name}", stage, attempt, rendered, many, replaces)
         for index in range(self._pod_count(manifest)):
-            pod = f"{name}-{index}"
-            self.pods[pod] = PodView(pod, stage, attempt, index, "Running", "node-1", started=True, created_at=self.now)
+            self._make_pod(f"{name}-{index}", stage, attempt, index)
+
+    def _make_pod(self, name: str, stage: str, attempt: int, index: int) -> None:
+        self.pods[name] = PodView(name, stage, attempt, index, "Running", "node-1", started=True, created_at=self.now)
 
     @staticmethod
     def _pod_count(manifest: dict[str, Any]) -> int:
@@ -183,10 +193,24 @@ class World:
         name = self.attempt(stage)
         result = Result(0, "Completed", "Done.", output=output or {})
         for pod, view in self.pods.items():
-            if (view.stage, view.attempt) == (stage, self.stage(stage).attempt):
+            replaced = self.work[name].replaces_pods and view.phase == "Failed"
+            if (view.stage, view.attempt) == (stage, self.stage(stage).attempt) and not replaced:
                 done = {"phase": "Succeeded", "exit_code": 0, "ended_at": self.now, "result": result}
                 self.pods[pod] = dataclasses.replace(view, **done)
         self.work[name] = dataclasses.replace(self.work[name], end="Complete", ended_at=self.now)
+        return self
+
+    def replaces(self, stage: str, index: int = 0) -> "World":
+        """A Job that replaces its pods makes another one for an index, and the old one stays as it ended."""
+        name = self.attempt(stage)
+        made = sum(pod.startswith(f"{name}-") for pod in self.pods)
+        self._make_pod(f"{name}-again-{made}-{index}", stage, self.stage(stage).attempt, index)
+        return self
+
+    def gives_up(self, stage: str) -> "World":
+        """A Job that replaces its pods has failed: an index of it has failed too often."""
+        name = self.attempt(stage)
+        self.work[name] = dataclasses.replace(self.work[name], end="Failed", ended_at=self.now)
         return self
 
     def reports(self, stage: str, **fields: Any) -> "World":

@@ -10,26 +10,16 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import trainingrun
+from trainingrun.commands import artifacts
+from trainingrun.commands.manifest import FAULTY, MISUSED, OK, CommandError, read_run
 
 if TYPE_CHECKING:
     from trainingrun.api.notes import Note
     from trainingrun.api.training_run import TrainingRun
     from trainingrun.stages.context import Context
-
-OK: Final = 0
-FAULTY: Final = 1  # the manifest is wrong
-MISUSED: Final = 2  # the command is wrong, as argparse says
-
-
-class CommandError(Exception):
-    """What keeps a command from doing its work, as sentences."""
-
-    def __init__(self, message: str, code: int = FAULTY) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "check", _check, "print what is wrong with a run and what its configurations become")
     translate = _command(commands, "translate", _translate, "print the engine configurations that run")
     translate.add_argument("--stage", help="only this one: pretrain or sft-VARIANT")
+    estimate = _command(commands, "estimate", _estimate, "sample the sources and print their tokens, bytes and hours")
+    estimate.add_argument("--volume", metavar="FOLDER", help="a folder with what lies on the run's claim")
+    estimate.add_argument("--pods", metavar="N", type=int, help="pods to tokenize with (default: the manifest's)")
+    estimate.add_argument("--free", metavar="BYTES", help="what is free on the claim, such as 500Gi")
+    estimate.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how (default: %(default)s)")
+    artifacts.register(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
@@ -71,11 +67,15 @@ def _version(_: argparse.Namespace) -> int:
     return OK
 
 
-def _check(options: argparse.Namespace) -> int:
-    from trainingrun.plan import validity
+def _estimate(options: argparse.Namespace) -> int:
+    from trainingrun.commands import estimate
 
-    run = _read(options.file)
-    notes = validity.problems(_context(run))
+    return estimate.run(options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    run = read_run(options.file)
+    notes = _context(run).problems
     _print(f"{note.severity}: {note.path}: {note.message}" for note in notes)
     errors = sum(note.severity == "error" for note in notes)
     print(f"{run.metadata.name}: {errors or 'no'} error{'s' if errors != 1 else ''}.")
@@ -87,7 +87,7 @@ def _plan(options: argparse.Namespace) -> int:
     from trainingrun.plan import validity
     from trainingrun.plan.preview import first_attempts
 
-    context = _context(_read(options.file), _images(options.images))
+    context = _context(read_run(options.file), _images(options.images))
     errors = validity.errors(context)
     if errors:
         raise CommandError("\n".join(f"{note.path}: {note.message}" for note in errors))
@@ -103,7 +103,7 @@ def _translate(options: argparse.Namespace) -> int:
     from trainingrun.api.notes import errors
     from trainingrun.api.yaml_text import dumped
 
-    translated = _context(_read(options.file)).translated
+    translated = _context(read_run(options.file)).translated
     found: dict[str, tuple[dict[str, Any], tuple[Note, ...]]] = {
         "pretrain": (translated.pretrain.config, translated.pretrain.notes)
     }
@@ -121,21 +121,6 @@ def _translate(options: argparse.Namespace) -> int:
 def _comments(stage: str, notes: Iterable[Note]) -> Iterator[str]:
     yield f"# Stage {stage}\n"
     yield from (f"# {note.severity}: {note.message}\n" for note in notes)
-
-
-def _read(file: str) -> TrainingRun:
-    from trainingrun.api.manifest_text import BadManifestError, read
-
-    source = "Standard input" if file == "-" else file
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        return read(text, source)
-    except BadManifestError as error:
-        raise CommandError(str(error)) from error
-    except OSError as error:
-        raise CommandError(f"{source} can't be read: {error.strerror}.", MISUSED) from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{source} is not YAML: byte {error.start} is not UTF-8.") from error
 
 
 def _context(run: TrainingRun, images: dict[str, str] | None = None) -> Context:

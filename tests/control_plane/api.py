@@ -21,6 +21,7 @@ PATHS = {
     "Node": "/api/v1/nodes",
     "Pod": "/api/v1/namespaces/{}/pods",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Secret": "/api/v1/namespaces/{}/secrets",
     "Event": "/api/v1/namespaces/{}/events",
     "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
     "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
@@ -114,12 +115,21 @@ class Api:
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout
 
-    def token(self, account: str, namespace: str = "default", pod: Object | None = None, audience: str = "") -> str:
-        """A service account's token, bound to a pod where one is given."""
+    def token(
+        self,
+        account: str,
+        namespace: str = "default",
+        pod: Object | None = None,
+        audience: str = "",
+        bound_to: Object | None = None,
+    ) -> str:
+        """A service account's token, bound to a pod or another object where one is given."""
         spec: Object = {"expirationSeconds": 3600, "audiences": [audience] if audience else []}
         if pod is not None:
             reference = {"kind": "Pod", "apiVersion": "v1", "name": pod["metadata"]["name"]}
-            spec["boundObjectRef"] = {**reference, "uid": pod["metadata"]["uid"]}
+            bound_to = {**reference, "uid": pod["metadata"]["uid"]}
+        if bound_to is not None:
+            spec["boundObjectRef"] = bound_to
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = f"{PATHS['ServiceAccount'].format(namespace)}/{account}/token"
         return str(self.call("POST", path, body)["status"]["token"])

@@ -3,7 +3,7 @@
 import datetime
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from control_plane.api import Api, ApiError, Object
@@ -15,7 +15,7 @@ WORK_KINDS = {"Job": "batch/v1", "PyTorchJob": names.KUBEFLOW_API_VERSION}
 
 # What the worker of each kind of stage leaves as its last words.
 OUTPUTS: dict[str, Callable[[Object], Object]] = {
-    "tokenize": lambda spec: {"tokens": 1000, "bytes": 2000},
+    "tokenize": lambda spec: {"tokens": 1000, "documents": 10, "bytes": 2000, "estimateError": 0.02},
     "pretrain": lambda spec: {
         "checkpoints": list(range(0, spec["total_steps"] + 1, spec["checkpoint_every"])),
         "loss": 2.5,
@@ -54,7 +54,7 @@ class Kubelet:
         """The pods of a Job or PyTorchJob."""
         uid = work["metadata"]["uid"]
         owned = self.api.list("Pod", self.namespace)
-        return [pod for pod in owned if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
+        return [pod for pod in owned if any(one["uid"] == uid for one in pod["metadata"].get("ownerReferences", []))]
 
     def start(self, work: Object) -> list[Object]:
         """Make the pods of a Job or PyTorchJob and let them run."""
@@ -80,20 +80,32 @@ class Kubelet:
                 "spec": {**template["spec"], "nodeName": self.node},
             }
         )
-        container = pod["spec"]["containers"][0]
-        status = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
-        running = {**status, "ready": True, "started": True, "state": {"running": {"startedAt": now()}}}
+        self.run_pod(pod)
+        return pod
+
+    def run_pod(self, pod: Object) -> None:
+        """Let a pod's container run."""
+        running = {**_container(pod), "ready": True, "started": True, "state": {"running": {"startedAt": now()}}}
         ready = {"type": "Ready", "status": "True"}
         self.set_pod(pod, {"phase": "Running", "conditions": [ready], "containerStatuses": [running]})
-        return pod
+
+    def hold_pod(self, pod: Object, waiting: Object) -> None:
+        """Say why a pod's container can't start: reason and message."""
+        held = {**_container(pod), "ready": False, "started": False, "state": {"waiting": waiting}}
+        self.set_pod(pod, {"phase": "Pending", "containerStatuses": [held]})
+
+    def remove(self, pod: Object) -> None:
+        """Delete a pod at once."""
+        self.api.delete("Pod", pod["metadata"]["name"], self.namespace, **GARBAGE)
 
     def set_pod(self, pod: Object, status: Object) -> None:
         """Change a pod's status."""
         self.api.merge("Pod", pod["metadata"]["name"], {"status": status}, self.namespace, "status")
 
-    def end_pod(self, pod: Object, exit_code: int = 0, message: str = "", reason: str = "") -> None:
-        """Let a pod's container end."""
-        container = pod["spec"]["containers"][0]
+    def end_pod(
+        self, pod: Object, exit_code: int = 0, message: str = "", reason: str = "", conditions: Sequence[Object] = ()
+    ) -> None:
+        """Let a pod's container end; `conditions` are the pod's besides that it is not ready."""
         ended = {
             "exitCode": exit_code,
             "reason": reason or ("Completed" if exit_code == 0 else "Error"),
@@ -101,11 +113,11 @@ class Kubelet:
             "startedAt": now(),
             "finishedAt": now(),
         }
-        status = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
-        stopped = {**status, "ready": False, "started": False, "state": {"terminated": ended}}
+        stopped = {**_container(pod), "ready": False, "started": False, "state": {"terminated": ended}}
         phase = "Succeeded" if exit_code == 0 else "Failed"
         not_ready = {"type": "Ready", "status": "False"}
-        self.set_pod(pod, {"phase": phase, "conditions": [not_ready], "containerStatuses": [stopped]})
+        status = {"phase": phase, "conditions": [not_ready, *conditions], "containerStatuses": [stopped]}
+        self.set_pod(pod, status)
 
     def complete(self, work: Object) -> None:
         """Let every pod of a Job or PyTorchJob end well, with the last words of its stage; and then itself."""
@@ -197,6 +209,12 @@ class Kubelet:
             for one in self.api.list("TrainingRun", self.namespace)
         ]
         return json.dumps([runs, [one["metadata"]["name"] for one in self.work()]])
+
+
+def _container(pod: Object) -> Object:
+    """What the status says of a pod's only container whatever its state."""
+    container = pod["spec"]["containers"][0]
+    return {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
 
 
 def is_over(work: Object) -> bool:

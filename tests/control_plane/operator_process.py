@@ -46,21 +46,32 @@ def chart_environment() -> dict[str, str]:
     """The variables that the chart's Deployment sets."""
     deployment = next(one for one in render_chart() if one["kind"] == "Deployment")
     variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
-    return {one["name"]: one["value"] for one in variables}
+    return {one["name"]: one["value"] for one in variables if one["name"].startswith("TRAININGRUN_")}
 
 
 class Operator:
     """One operator process."""
 
     def __init__(
-        self, api: Api, folder: Path, server: str | None = None, account: str = RELEASE, **environment: str
+        self,
+        api: Api,
+        folder: Path,
+        server: str | None = None,
+        account: str = RELEASE,
+        token_file: Path | None = None,
+        clock_shift: float = 0.0,
+        **environment: str,
     ) -> None:
-        """One that has the rights of `account` and sees the API server at `server`: a proxy's address, for example."""
+        """One that has the rights of `account` and sees the API server at `server`: a proxy's address, for example.
+
+        With `token_file` its token lies there; its clock is `clock_shift` seconds fast.
+        """
         self.api, self.folder = api, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.log = folder / "operator.log"
-        self._kubeconfig = self._write_kubeconfig(server or api.server, account)
+        self._kubeconfig = self._write_kubeconfig(server or api.server, account, token_file)
+        self._command = _command(clock_shift)
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{REPOSITORY / 'operator'}:{REPOSITORY / 'workers'}",
@@ -68,11 +79,16 @@ class Operator:
             **chart_environment(),
             "TRAININGRUN_PORT": str(self.port),
             "TRAININGRUN_LISTEN": "127.0.0.1",
+            "TRAININGRUN_ADDRESS": f"http://127.0.0.1:{self.port}",
+            "TRAININGRUN_LEASE": f"{ACCOUNT_NAMESPACE}/{account}",
+            # All tests' operators are one replica, whose container is started anew, unless a test tells them apart.
+            "TRAININGRUN_IDENTITY": "replica",
             **{f"TRAININGRUN_{name.upper()}": value for name, value in environment.items()},
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _write_kubeconfig(self, server: str, account: str) -> Path:
+    def _write_kubeconfig(self, server: str, account: str, token_file: Path | None) -> Path:
+        user = {"tokenFile": str(token_file)} if token_file else {"token": self.api.token(account, ACCOUNT_NAMESPACE)}
         cluster = {"server": server} | (
             {"certificate-authority": self.api.authority} if server.startswith("https") else {}
         )
@@ -80,7 +96,7 @@ class Operator:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "api", "cluster": cluster}],
-            "users": [{"name": "operator", "user": {"token": self.api.token(account, ACCOUNT_NAMESPACE)}}],
+            "users": [{"name": "operator", "user": user}],
             "contexts": [{"name": "it", "context": {"cluster": "api", "user": "operator"}}],
             "current-context": "it",
         }
@@ -93,9 +109,7 @@ class Operator:
         """Start it."""
         assert self.has_ended()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "trainingrun.controller"], env=self._environment, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
         return self
 
     def wait_until_ready(self, seconds: float = 30.0) -> "Operator":
@@ -131,6 +145,11 @@ class Operator:
         self.process.kill()
         self.process.wait()
 
+    def process_signal(self, number: int) -> None:
+        """Send it a signal: SIGSTOP to pause it, SIGCONT to wake it."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
     def stop(self) -> float:
         """End it as the kubelet would; how long it took."""
         assert self.process is not None
@@ -142,6 +161,19 @@ class Operator:
     def said(self) -> str:
         """Its log."""
         return self.log.read_text() if self.log.exists() else ""
+
+
+def _command(clock_shift: float) -> list[str]:
+    if not clock_shift:
+        return [sys.executable, "-m", "trainingrun.controller"]
+    program = f"""
+import sys, time
+right = time.time
+time.time = lambda: right() + {clock_shift}
+from trainingrun.controller.__main__ import main
+sys.exit(main())
+"""
+    return [sys.executable, "-c", program]
 
 
 @contextmanager

@@ -1,15 +1,11 @@
-"""What stands between an operator and its API server in some tests: a wire that can go dead, a crash after a write."""
+"""A wire between an operator and its API server that can go dead without a word."""
 
 import asyncio
 import contextlib
-import ssl
 import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
 from urllib.parse import urlsplit
-
-import aiohttp
-from aiohttp import web
 
 from control_plane.api import Api
 from control_plane.operator_process import free_port
@@ -108,83 +104,4 @@ def wire(api: Api) -> Iterator[Wire]:
         yield one
     finally:
         background.call(one.close(server))
-        background.close()
-
-
-class CrashPoint:
-    """An HTTP proxy that lets one write through and answers it with silence, until it is armed again.
-
-    A write of the status is silenced whenever it comes, since each moves the run on. Any other is silenced the first
-    time: what a pass repeats after a crash would else never get further.
-    """
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self.port = free_port()
-        self.server = f"http://127.0.0.1:{self.port}"
-        self.hit = threading.Event()
-        self.writes: list[str] = []
-        self._silenced: set[tuple[str, str]] = set()
-
-    def arm(self) -> None:
-        """Fall silent after the next write."""
-        self.hit.clear()
-
-    async def serve(self) -> web.AppRunner:
-        """Listen."""
-        context = ssl.create_default_context(cafile=self._api.authority)
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0))
-        application = web.Application(client_max_size=2**24)
-        application.router.add_route("*", "/{path:.*}", self._forward)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        return runner
-
-    async def close(self, runner: web.AppRunner) -> None:
-        """End."""
-        await self._session.close()
-        await runner.cleanup()
-
-    async def _forward(self, request: web.Request) -> web.StreamResponse:
-        is_write = request.method != "GET" and not request.path.endswith(("tokenreviews", "/events"))
-        if is_write and self.hit.is_set():
-            await asyncio.sleep(3600)  # the operator is dead already, it only does not know yet
-        headers = {key: value for key, value in request.headers.items() if key not in ("Host", "Accept-Encoding")}
-        body = await request.read() or None
-        async with self._session.request(
-            request.method, self._api.server + request.path_qs, headers=headers, data=body
-        ) as answer:
-            if is_write:
-                self.writes.append(f"{request.method} {request.path} {answer.status}")
-                what = (request.method, request.path)
-                if what not in self._silenced or request.path.endswith("/status"):
-                    self._silenced.add(what)
-                    await answer.read()
-                    self.hit.set()
-                    await asyncio.sleep(3600)
-            return await self._answer(request, answer)
-
-    async def _answer(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status)
-        for name in ("Content-Type", "Retry-After"):
-            if name in answer.headers:
-                response.headers[name] = answer.headers[name]
-        with contextlib.suppress(ConnectionError, aiohttp.ClientError):  # the operator was killed meanwhile
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-        return response
-
-
-@contextlib.contextmanager
-def crash_point(api: Api) -> Iterator[CrashPoint]:
-    """A crash point before an API server."""
-    background, one = Background(), CrashPoint(api)
-    runner = background.call(one.serve())
-    try:
-        yield one
-    finally:
-        background.call(one.close(runner))
         background.close()

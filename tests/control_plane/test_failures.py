@@ -1,11 +1,13 @@
 """Attempts that end badly: another one follows, or the run says why not."""
 
 import functools
+import time
 
 from control_plane.api import Api, Object, until
 from control_plane.conftest import create_node, set_node_ready
 from control_plane.kubelet import GARBAGE, Kubelet, is_over
 from control_plane.operator_process import Operator
+from control_plane.test_reports import Stage, send
 from trainingrun_workers.contract import ExitCode, Result
 
 
@@ -47,6 +49,7 @@ def test_a_failed_gang_is_replaced_as_a_whole(
 def test_a_preempted_stage_starts_again_at_once_and_it_costs_no_restart(
     api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object
 ) -> None:
+    manifest["spec"]["tokenize"]["parallelism"] = 1  # a Job of several pods replaces them itself
     api.create(manifest)
     kubelet.fail(until(lambda: attempt(kubelet, "tiny-tokenize-a1")), ExitCode.PREEMPTED)
 
@@ -56,7 +59,7 @@ def test_a_preempted_stage_starts_again_at_once_and_it_costs_no_restart(
 
     until(is_replaced, 15)
     told = stage(api, namespace, "tokenize")
-    assert (told["restarts"], told["preemptions"]) == (0, 1)
+    assert (told.get("restarts", 0), told["preemptions"]) == (0, 1)
 
 
 def test_bad_data_fails_the_run_in_the_workers_own_words(
@@ -115,3 +118,26 @@ def test_two_restarts_of_the_operator_change_nothing(
     kubelet.play(lambda: api.get("TrainingRun", "tiny", namespace)["status"]["phase"] == "Succeeded")
     attempts = api.get("TrainingRun", "tiny", namespace)["status"]["attempts"]
     assert {one["cause"] for one in attempts} == {"Completed"}
+
+
+def test_a_strangers_pod_with_the_runs_labels_moves_nothing(
+    api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object
+) -> None:
+    run = api.create(manifest)
+    pod = kubelet.start(until(lambda: attempt(kubelet, "tiny-tokenize-a1")))[0]
+    until(lambda: stage(api, namespace, "tokenize").get("phase") == "Running")
+    # Copied for debugging: the labels are all there, the owner is nobody, or a Job of the user's own.
+    theirs = {"apiVersion": "batch/v1", "kind": "Job", "name": "debug", "uid": "4b7b", "controller": True}
+    for name, owners in (("copy", []), ("debug", [theirs])):
+        kept = {key: pod["metadata"][key] for key in ("labels", "annotations", "namespace")}
+        spec = {key: pod["spec"][key] for key in ("containers", "volumes", "nodeName", "serviceAccountName")}
+        metadata = {"name": name, "ownerReferences": owners, **kept}
+        copy = api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        report = Stage(api, namespace, run, copy)
+        assert send(operator, report.report(), report.token()) == 403
+        kubelet.end_pod(copy, ExitCode.BAD_DATA, Result(ExitCode.BAD_DATA, "BadData", "A stranger's.").to_json())
+    time.sleep(3)
+    told = stage(api, namespace, "tokenize")
+    assert (told["phase"], told["attempt"], told.get("restarts", 0)) == ("Running", 1, 0)
+    kubelet.complete(until(lambda: attempt(kubelet, "tiny-tokenize-a1")))
+    until(lambda: stage(api, namespace, "tokenize")["phase"] == "Succeeded")

@@ -11,7 +11,7 @@ from control_plane.conftest import create_claim
 from control_plane.kubelet import Kubelet, now
 from control_plane.operator_process import Operator
 from trainingrun.api import names
-from trainingrun_workers.contract import Snapshot
+from trainingrun_workers.contract import Answer, Snapshot
 
 TIME = 1_900_000_000.0
 
@@ -117,3 +117,21 @@ def stranger(namespace: str) -> Object:
         "metadata": {"name": "stranger", "namespace": namespace, "annotations": {"made": now()}},
         "spec": {"serviceAccountName": "default", "containers": [{"name": "it", "image": "registry.example/it:1"}]},
     }
+
+
+def test_a_pretrain_pod_is_answered_what_is_to_be_kept_by_the_spec_as_it_is_now(
+    api: Api, operator: Operator, stage: Stage, kubelet: Kubelet
+) -> None:
+    kubelet.complete(until(kubelet.work)[0])
+    work = until(lambda: [one for one in kubelet.work() if one["kind"] == "PyTorchJob"])[0]
+    master = kubelet.start(work)[0]
+    body, token = stage.report(stage="pretrain", checkpoints=(0, 300)), stage.token(pod=master)
+
+    def told() -> Answer | None:
+        status, text = operator.answer(names.REPORT_PATH, body, token)
+        return Answer.from_text(text) if status == 200 else None
+
+    assert until(told) == Answer(keep_last=2)
+    change = {"spec": {"pretrain": {"checkpoints": {"keepLast": 7, "keepEvery": 600, "keepBest": 2}}}}
+    api.merge("TrainingRun", "tiny", change, stage.namespace)
+    until(lambda: told() == Answer(7, 600, (0, 300)), 30)

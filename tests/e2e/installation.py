@@ -102,6 +102,25 @@ def namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
+def operator_pod() -> dict[str, Any]:
+    """The operator's pod; empty while none runs."""
+    selector = "app.kubernetes.io/name=trainingrun"
+    pods = [
+        pod
+        for pod in get("pods", "-n", SYSTEM_NAMESPACE, "-l", selector)["items"]
+        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
+    ]
+    return dict(pods[0]) if pods else {}
+
+
+def operator_is_ready(instead_of: str = "") -> bool:
+    """Whether an operator is at work, and not the one of this uid."""
+    pod = operator_pod()
+    conditions = pod.get("status", {}).get("conditions", [])
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return ready and pod["metadata"]["uid"] != instead_of
+
+
 def operator_figures() -> dict[str, float]:
     """Sums of the operator's own metrics: resident bytes, API writes, and whatever else it counts."""
     path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services/{RELEASE}:http/proxy/metrics"

@@ -145,6 +145,28 @@ def test_an_image_that_cannot_be_pulled_is_told_and_mended_by_the_values(trial: 
     run.until_stage("tokenize", "Succeeded", 120)
 
 
+def test_a_gang_whose_image_is_gone_gives_back_its_nodes_and_trains_when_it_is_there(
+    trial: Make, images: dict[str, str]
+) -> None:
+    good = {role: image for role, image in images.items() if role != "quickstart-data"}
+    helm({"images": good | {"pretrain": "localhost/no-such-image:1"}})
+    run = trial("no-gang-image", steps=30, seed=103)
+    run.spec["pretrain"]["recovery"]["schedulingTimeout"] = "10s"
+    try:
+        run.apply()
+        run.until("its first gang has ended", lambda: "NotStarted" in causes(run), 180)
+        run.until("no pod of it is left", lambda: not run.pods("pretrain"), 25)
+        assert "no-such-image" in run.until_stalled("ImagePullFailed", 5)
+    finally:
+        helm({"images": good})
+    run.until_stage("pretrain", "Succeeded", 240)
+    assert run.stage("pretrain").get("restarts", 0) == 0
+
+
+def causes(run: Trial) -> list[str | None]:
+    return [one.get("cause") for one in run.status().get("attempts", []) if one["stage"] == "pretrain"]
+
+
 def test_a_quota_that_refuses_pods_is_told_and_waited_out(trial: Make) -> None:
     quota = {"metadata": {"name": "none", "namespace": NAMESPACE}, "spec": {"hard": {"pods": "1"}}}
     apply({"apiVersion": "v1", "kind": "ResourceQuota"} | quota)

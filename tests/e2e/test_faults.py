@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import yaml
+
 from e2e import volume
-from e2e.installation import SYSTEM_NAMESPACE, get, kubectl, wait_until
-from e2e.trial import NAMESPACE, Trial
+from e2e.installation import SYSTEM_NAMESPACE, get, kubectl, operator_is_ready, operator_pod, wait_until
+from e2e.trial import NAMESPACE, QUICKSTART, Trial
 
 Make = Callable[..., Trial]
 
@@ -50,6 +52,27 @@ def test_a_killed_rank_restarts_the_whole_gang_from_the_newest_checkpoint(trial:
     assert attempt["message"]
 
 
+def test_a_killed_rank_of_sft_starts_anew_from_its_newest_checkpoint(trial: Make, data: volume.Visit) -> None:
+    run = trial("sft-killed", steps=60, seed=204)
+    variant = yaml.safe_load(QUICKSTART.read_text())["spec"]["variants"][0]
+    variant["stages"][0]["sft"]["recovery"] = {"backoff": "1s"}
+    variant["stages"][0]["sft"]["config"] |= {"max_steps": 40, "save_steps": 10}
+    run.spec["variants"] = [variant]
+    run.apply()
+    stage = "sft-translate"
+    run.until("SFT has saved", lambda: (run.stage(stage).get("progress") or {}).get("checkpoint"), 300)
+    (victim,) = run.pods(stage)  # on CPU Axolotl trains in one process
+    kubectl(
+        "exec", "-n", NAMESPACE, victim["metadata"]["name"], "--", "sh", "-c", KILL_RANKS.replace("pretrain", "sft")
+    )
+    run.until_attempt(stage, 2, 90)
+    run.until_stage(stage, "Succeeded", 240)
+    first, second = [one for one in run.status()["attempts"] if one["stage"] == stage]
+    assert first["cause"] != "Completed" and run.stage(stage)["restarts"] == 1
+    assert second["fromStep"] >= 10
+    assert data.sh(f"ls {run.stage(stage)['folder']}/model/config.json")
+
+
 def test_a_deleted_pod_is_a_preemption_that_saves_first(trial: Make, data: volume.Visit) -> None:
     run = trial("preempted", steps=240, seed=202).apply()
     run.until_step(20, 180)
@@ -74,28 +97,11 @@ def test_suspending_saves_and_frees_the_pods_and_resuming_goes_on(trial: Make, d
     assert has_each_step_once(run, data)
 
 
-def operator_pod() -> dict[str, Any]:
-    selector = "app.kubernetes.io/name=trainingrun"
-    pods = [
-        pod
-        for pod in get("pods", "-n", SYSTEM_NAMESPACE, "-l", selector)["items"]
-        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
-    ]
-    return dict(pods[0]) if pods else {}
-
-
 def kill_the_operator() -> None:
     """Delete its pod without grace, and wait until another is at work."""
     old = operator_pod()["metadata"]
     kubectl("delete", "pod", "-n", SYSTEM_NAMESPACE, old["name"], "--grace-period=0", "--force")
-
-    def another_is_ready() -> bool:
-        pod = operator_pod()
-        conditions = pod.get("status", {}).get("conditions", [])
-        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-        return ready and pod["metadata"]["uid"] != old["uid"]
-
-    wait_until("another operator is ready", another_is_ready, 90)
+    wait_until("another operator is ready", lambda: operator_is_ready(instead_of=old["uid"]), 90)
 
 
 def test_an_operator_killed_in_every_stage_ends_the_run_as_if_nothing_had_been(trial: Make, data: volume.Visit) -> None:

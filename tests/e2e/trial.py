@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -54,7 +54,7 @@ class Trial:
         """The manifest's spec, to be changed before `apply`."""
         return self.manifest["spec"]
 
-    def apply(self) -> "Trial":
+    def apply(self) -> Self:
         """kubectl apply; CommandError where it is refused."""
         apply(self.manifest)
         return self

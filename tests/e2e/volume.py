@@ -8,7 +8,7 @@ from typing import Any
 from e2e import installation
 from e2e.installation import apply, kubectl, wait_until
 
-_SECURITY = {
+SECURITY = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
@@ -45,7 +45,7 @@ def visitor(name: str, namespace: str, claim_name: str, image: str, command: lis
                     "image": image,
                     "imagePullPolicy": "IfNotPresent",
                     "command": command,
-                    "securityContext": _SECURITY,
+                    "securityContext": SECURITY,
                     "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
                     "volumeMounts": [{"name": "volume", "mountPath": "/volume"}],
                 }
@@ -96,14 +96,11 @@ class Visit:
         kubectl("delete", "pod", "-n", self.namespace, self.name, "--wait=false", "--ignore-not-found")
 
 
-def fill(namespace: str, claim_name: str, image: str) -> None:
-    """Put the quickstart's data onto the claim, once."""
-    if (
-        kubectl("get", "pod", "-n", namespace, "fill", "--ignore-not-found", "-o", "jsonpath={.status.phase}")
-        == "Succeeded"
-    ):
+def fill(namespace: str, claim_name: str, image: str, name: str = "fill") -> None:
+    """Put the quickstart's data onto the claim, once, with a pod of that name."""
+    phase = ["get", "pod", "-n", namespace, name, "--ignore-not-found", "-o", "jsonpath={.status.phase}"]
+    if kubectl(*phase) == "Succeeded":
         return
-    kubectl("delete", "pod", "-n", namespace, "fill", "--ignore-not-found", timeout=60)
-    apply(visitor("fill", namespace, claim_name, image, ["sh", "-ec", "cp -r /data/. /volume/"]))
-    phase = ["get", "pod", "-n", namespace, "fill", "-o", "jsonpath={.status.phase}"]
+    kubectl("delete", "pod", "-n", namespace, name, "--ignore-not-found", timeout=60)
+    apply(visitor(name, namespace, claim_name, image, ["sh", "-ec", "cp -r /data/. /volume/"]))
     wait_until("the quickstart's data lie on the volume", lambda: kubectl(*phase) == "Succeeded", 120)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from trainingrun_workers import processes
 from trainingrun_workers.contract import DataSource, DataStage, PretrainSpec, Result, RunReference, StageInput
+from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.volume import mark_complete
 
 WORKERS: Final = Path(__file__).parents[2] / "workers"
@@ -113,6 +114,7 @@ class PretrainRun:
     config: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(CONFIG))
     spec: dict[str, Any] = field(default_factory=dict)
     attempt: int = 0
+    report_url: str | None = None
     volume: Path = field(init=False)
     pods: list[Pod] = field(default_factory=list)
 
@@ -128,6 +130,11 @@ class PretrainRun:
     def folder(self) -> Path:
         return self.volume / FOLDER
 
+    @property
+    def store(self) -> Checkpoints:
+        """The checkpoints on its volume."""
+        return Checkpoints(self.folder / "checkpoints")
+
     def start(self, node: int = 0, **environment: str) -> Pod:
         """Start a pod's main process, as its container's entry does."""
         own = self.root / f"pod-{self.attempt}-{node}"
@@ -142,6 +149,7 @@ class PretrainRun:
             "PET_NNODES": str(self.nodes),
             "PET_NODE_RANK": str(node),
             "GLOO_SOCKET_IFNAME": "lo",
+            "TMPDIR": str(own),
             **environment,
         }
         with (own / "log").open("wb") as log:
@@ -156,6 +164,16 @@ class PretrainRun:
         self.attempt += 1
         return result
 
+    def until_trained(self, pod: Pod, step: int) -> None:
+        """Wait until a step is saved; an error where the pod ends before."""
+        wait_until(lambda: (self.store.newest() or 0) >= step or pod.process.poll() is not None)
+        assert pod.process.poll() is None, pod.log.read_text()[-4000:]
+
+    def end_early(self, step: int) -> None:
+        """Let the next attempt end at a step."""
+        self.attempt += 1
+        self.config["tokens"]["train_steps"] = step
+
     def curve(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without what depends on the clock."""
         lines = [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
@@ -163,7 +181,7 @@ class PretrainRun:
 
     def checkpoints(self) -> list[str]:
         """The names in the folder of checkpoints."""
-        return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
+        return sorted(path.name for path in self.store.folder.iterdir())
 
     def weights(self, step: int) -> str:
         """A checksum of a checkpoint's weights, without the files' headers, whose keys come in any order."""
@@ -172,6 +190,11 @@ class PretrainRun:
             data = path.read_bytes()
             digest.update(data[8 + int.from_bytes(data[:8], "little") :])
         return digest.hexdigest()
+
+    def end(self) -> None:
+        """Leave nothing of it running."""
+        for pod in self.pods:
+            pod.end()
 
     def _input(self) -> StageInput:
         data = DataStage("all", 1, 6, (DataSource("en", "tokens/en", 0.7), DataSource("it", "tokens/it", 0.3)))
@@ -182,17 +205,17 @@ class PretrainRun:
         )  # fmt: skip
         return StageInput(
             run=RunReference("here", "tiny", "uid-1"), stage="pretrain", kind="pretrain", attempt=self.attempt,
-            folder=FOLDER, run_folder=RUN_FOLDER, report_url=None, report_seconds=0.2, grace_seconds=20,
-            spec=dataclasses.replace(spec, **self.spec),
+            folder=FOLDER, run_folder=RUN_FOLDER, report_url=self.report_url, report_seconds=0.2,
+            grace_seconds=20, spec=dataclasses.replace(spec, **self.spec),
         )  # fmt: skip
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120, pause: float = 0.05) -> None:
     """Until something is so; an error after a while."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def slowly(run: PretrainRun, steps: int = 2000) -> PretrainRun:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.pretrain_runs import Pod, wait_until
-from engine.stage_runs import StageRun
+from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers import processes
 from trainingrun_workers.contract import SftSpec
 
@@ -66,6 +66,13 @@ def conversation(number: int, length: int = 1) -> dict[str, Any]:
     messages = [("user", f"Say {word}."), ("assistant", f"It is {word}. " * length), ("user", "And?")]
     messages.append(("assistant", f"Still {word}."))
     return {"conversation": [{"role": role, "content": content} for role, content in messages]}
+
+
+def make_base(python: Path, folder: Path) -> Path:
+    """A tiny Llama with the quickstart's tokenizer."""
+    shutil.copytree(EXAMPLE / "tokenizer", folder, dirs_exist_ok=True)
+    subprocess.run([python, "-c", MAKE_MODEL, folder], check=True, capture_output=True)
+    return folder
 
 
 def make_stage(python: Path, base: Path, root: Path) -> StageRun:

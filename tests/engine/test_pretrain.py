@@ -3,28 +3,20 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from engine.pretrain_runs import BATCH, RUN_FOLDER, SEQUENCE, STEPS, PretrainRun
-from trainingrun_workers.contract import Snapshot
+from engine.pretrain_runs import BATCH, RUN_FOLDER, SEQUENCE, STEPS, PretrainRun, make_tokens
+from trainingrun_workers.contract import Answer, DataSource, DataStage, Snapshot
 from trainingrun_workers.pretrain.checkpoints import sizes
 from trainingrun_workers.volume import mark_complete, read_marker
 
 EnginePython = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module", params=[1, 2], ids=["dp1", "dp2"])
-def trained(
-    request: pytest.FixtureRequest, engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory
-) -> PretrainRun:
-    """A run to the end without interruption, on one node."""
-    root = tmp_path_factory.mktemp("trained")
-    run = PretrainRun(engine_python("nanotron"), root, ranks=request.param)
-    assert run.run().reason == "Completed"
-    return run
 
 
 def again(trained: PretrainRun, root: Path) -> PretrainRun:
@@ -65,6 +57,26 @@ def test_a_checkpoint_holds_what_its_marker_lists(trained: PretrainRun) -> None:
     assert json.loads((folder / "model_config.json").read_text())["hidden_size"] == 32
     assert (folder / "model/model/decoder/1/pp_block/attn/qkv_proj").is_dir()
     assert not (folder / "model/model/lm_head").exists()
+
+
+def test_each_checkpoint_says_how_many_tokens_of_each_source_it_was_trained_on(
+    engine_python: EnginePython, tmp_path: Path
+) -> None:
+    run = PretrainRun(engine_python("nanotron"), tmp_path)
+    make_tokens(run.volume / "tokens/code", 2000, 3)
+    weights = {"en": 40, "it": 40, "code": 20}
+    sources = tuple(DataSource(name, f"tokens/{name}", weight) for name, weight in weights.items())
+    run.spec["data"] = (DataStage("all", 1, 6, sources),)
+    output = run.run().output
+
+    for step in (0, 4, 8, 12):
+        counted = run.store.marker(step)["tokensBySource"]
+        assert sum(counted.values()) == run.store.marker(step)["tokens"] == step * BATCH * SEQUENCE
+        for name, weight in weights.items():
+            assert abs(counted[name] - weight / 100 * step * BATCH * SEQUENCE) < 3 * SEQUENCE
+    assert output["tokensBySource"] == counted
+    assert output["tokensLeftOut"] == {"en": 5999 % SEQUENCE, "it": 2999 % SEQUENCE, "code": 1999 % SEQUENCE}
+    assert f"Source code: 2,000 tokens in {1999 // SEQUENCE} windows" in run.pods[0].log.read_text()
 
 
 def test_the_last_report_tells_the_end(trained: PretrainRun) -> None:
@@ -140,6 +152,42 @@ def test_unconverted_checkpoints_outlast_keep_last(engine_python: EnginePython, 
 
     assert run.run().output["checkpoints"] == [8, 12]
     assert run.checkpoints() == ["step-00000008", "step-00000012"]
+
+
+def test_what_the_operator_says_while_it_trains_decides_what_is_kept(
+    engine_python: EnginePython, tmp_path: Path
+) -> None:
+    with operator(Answer(keep_last=1, keep_every=10, keep=(4,))) as url:
+        run = PretrainRun(engine_python("nanotron"), tmp_path, report_url=url)
+        run.spec |= {"checkpoint_every": 2, "keep_last": 3}
+        assert run.run().output["checkpoints"] == [0, 4, 10, 12]
+
+    later = PretrainRun(run.python, tmp_path / "later", report_url="http://127.0.0.1:1/")  # it doesn't answer
+    later.spec = run.spec
+    shutil.copytree(run.volume / RUN_FOLDER, later.volume / RUN_FOLDER)
+    assert later.run().output["checkpoints"] == [0, 4, 10, 12], "as it was last said"
+
+
+@contextmanager
+def operator(answer: Answer) -> Iterator[str]:
+    """A server that gives an answer to each report; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer.to_json().encode())
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/report"
+        server.shutdown()
+        thread.join()
 
 
 def test_the_stand_ins_refuse_to_load_where_a_gpu_is_visible(engine_python: EnginePython) -> None:

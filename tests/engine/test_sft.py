@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +15,20 @@ from engine.sft_runs import (
     BASE,
     FOLDER,
     LENGTH,
-    MAKE_MODEL,
     READ_LABELS,
     READ_MODEL,
     ROWS,
     STEPS,
     ask,
     curve,
+    make_base,
     make_stage,
     rank,
     snapshot_text,
     spec,
     start,
 )  # fmt: skip
-from engine.stage_runs import EXAMPLE, StageRun
+from engine.stage_runs import StageRun
 from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.volume import read_marker
 
@@ -38,11 +37,8 @@ EnginePython = Callable[[str], Path]
 
 @pytest.fixture(scope="module")
 def base(engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Llama with the quickstart's tokenizer."""
-    folder = tmp_path_factory.mktemp("base")
-    shutil.copytree(EXAMPLE / "tokenizer", folder, dirs_exist_ok=True)
-    subprocess.run([engine_python("axolotl"), "-c", MAKE_MODEL, folder], check=True, capture_output=True)
-    return folder
+    """The model that all stages here start from."""
+    return make_base(engine_python("axolotl"), tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
@@ -79,7 +75,7 @@ def interrupted(base: Path, engine_python: EnginePython, tmp_path_factory: pytes
     pod = start(run, until_step=13)
     os.kill(rank(pod), signal.SIGKILL)
     killed = pod.wait()
-    labels = ask(run.python, READ_LABELS, folder / "prepared", run.volume / BASE)
+    labels = ask(run.python, READ_LABELS, next(folder.glob("prepared-*")), run.volume / BASE)
     (folder / "checkpoints/checkpoint-99").mkdir()
     pod = start(run, until_step=17)
     os.kill(rank(pod), signal.SIGINT)
@@ -123,7 +119,7 @@ def test_the_model_is_whole_and_loads_with_its_chat_template(trained: StageRun) 
         "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     assert all(path.stat().st_mode & 0o040 for path in model.iterdir())
-    assert not (trained.volume / FOLDER / "prepared").exists()
+    assert not list((trained.volume / FOLDER).glob("prepared-*"))
 
 
 def test_old_checkpoints_are_removed(trained: StageRun) -> None:

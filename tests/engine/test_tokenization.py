@@ -5,8 +5,6 @@ import shutil
 import signal
 import struct
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from engine.tokenize_pods import (
     Pods,
     Volume,
     all_contents,
-    fill_volume,
+    contents,
     marker,
     source,
     spec,
@@ -26,18 +24,6 @@ from engine.tokenize_pods import (
     write_parquet,
 )
 from trainingrun_workers.contract import Result
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Volume:
-    return fill_volume(tmp_path)
-
-
-@pytest.fixture
-def pods(engine_python: Callable[[str], Path], volume: Volume) -> Iterator[Pods]:
-    made = Pods(str(engine_python("datatrove")), volume)
-    yield made
-    made.close()
 
 
 def test_tokens_are_those_of_the_tokenizer_with_an_end_after_each_document(pods: Pods, volume: Volume) -> None:
@@ -60,6 +46,7 @@ def test_tokens_are_those_of_the_tokenizer_with_an_end_after_each_document(pods:
     assert code["textBytes"] == sum(len(text(9000 + number)) for number in range(50))
     assert result.output == json.loads((volume / "artifacts/tokenize/x/COMPLETE.json").read_text())
     assert result.output["tokens"] == sum(marker(volume, name)["tokens"] for name in ("en", "code"))
+    assert result.output["bytes"] == 2 * result.output["tokens"]
 
 
 def test_the_estimate_is_near_what_is_measured(pods: Pods) -> None:
@@ -169,8 +156,12 @@ def test_a_limit_takes_the_first_documents_whatever_the_number_of_pods(pods: Pod
     for pod in range(2):
         pods.run(spec(pods=2, sources=limited), pod)
     made = marker(volume, "en")
-    assert (made["documents"], made["files"]) == (450, ["00000.ds", "00001.ds"])
+    assert made["documents"] == 450
     assert made["textBytes"] == sum(len(text(1000 * (i // 300) + i % 300)) for i in range(450))
+    by_two = contents(volume / "artifacts/tokens/en")
+    shutil.rmtree(volume / "artifacts")
+    pods.run(spec(sources=limited))
+    assert contents(volume / "artifacts/tokens/en") == by_two
 
 
 def test_a_single_file_is_a_source_too(pods: Pods, volume: Volume) -> None:

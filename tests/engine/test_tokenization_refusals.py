@@ -1,6 +1,7 @@
 """What the tokenize stage refuses, each in one sentence and before any work is done."""
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,20 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from engine.tokenize_pods import PATIENCE, Pods, Volume, fill_volume, source, spec, text, write_parquet
+from engine.tokenize_pods import PATIENCE, Pods, Volume, source, spec, text, write_parquet
 from trainingrun_workers.contract import Result, TokenizeSpec
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Volume:
-    return fill_volume(tmp_path)
-
-
-@pytest.fixture
-def pods(engine_python: Callable[[str], Path], volume: Volume) -> Iterator[Pods]:
-    made = Pods(str(engine_python("datatrove")), volume)
-    yield made
-    made.close()
 
 
 def refused(pods: Pods, volume: Volume, described: TokenizeSpec) -> Result:
@@ -31,6 +20,16 @@ def refused(pods: Pods, volume: Volume, described: TokenizeSpec) -> Result:
     assert not (volume / "artifacts").exists(), "work began before everything was checked"
     assert result.message.count("\n") == 0
     return result
+
+
+def test_the_image_of_another_stage_is_told(volume: Volume, engine_python: Callable[[str], Path]) -> None:
+    pods = Pods(str(engine_python("lm-eval")), volume)  # it has numpy and tokenizers, and no datatrove
+    try:
+        result = refused(pods, volume, spec())
+    finally:
+        pods.close()
+    assert (result.exit_code, result.reason) == (78, "WrongImage")
+    assert "which a tokenize stage needs" in result.message
 
 
 def test_a_missing_source_is_refused_before_any_work(pods: Pods, volume: Volume) -> None:
@@ -121,8 +120,9 @@ def small_volume(volume: Volume, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def fill(volume: Volume, leave: int) -> Path:
     filler = volume / "filler"
-    with filler.open("wb") as file:
-        file.write(bytes(max(0, shutil.disk_usage(volume).free - leave)))
+    with filler.open("wb", buffering=0) as file:
+        while (room := shutil.disk_usage(volume).free - leave) > 0:
+            file.write(bytes(min(room, 1 << 20)))
     return filler
 
 
@@ -139,11 +139,15 @@ def test_a_volume_that_fills_up_asks_for_another_attempt_which_goes_on(pods: Pod
     write_parquet(small_volume / "raw/en/000.parquet", [text(i, 600) for i in range(2000)])
     process = pods.start(spec())
     deadline = time.monotonic() + PATIENCE
-    while not list(small_volume.glob("artifacts/tokens/en/.tmp.*/*.ds")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    while not list(small_volume.glob("artifacts/tokens/en/.tmp.*")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGSTOP)
     filler = fill(small_volume, 0)
+    done = [one.name for one in (small_volume / "artifacts/tokens/en").glob("*.done.json")]
+    process.send_signal(signal.SIGCONT)
     log, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 75, log
     assert '"VolumeFull"' in (small_volume / "last-uid-1-0-0").read_text() or "VolumeFull: " in log
+    assert len(done) < 4
     filler.unlink()
     assert pods.run(spec(), attempt=1).exit_code == 0

@@ -81,6 +81,7 @@ class Pods:
 
     def __init__(self, python: str, volume: Volume) -> None:
         self.python, self.volume = python, volume
+        self.environment: dict[str, str] = {}  # of the pods started from now on, beside what every pod has
         self._started: list[subprocess.Popen[str]] = []
 
     def close(self) -> None:
@@ -102,6 +103,7 @@ class Pods:
             "PATH": os.environ["PATH"], "HOME": str(self.volume), "PYTHONPATH": str(ROOT / "workers"),
             "TRAININGRUN_VOLUME": str(self.volume), "TRAININGRUN_INPUT": str(document),
             "TRAININGRUN_TERMINATION_LOG": str(self.volume / f"last-{name}"), "JOB_COMPLETION_INDEX": str(pod),
+            **self.environment,
         }  # fmt: skip
         process = subprocess.Popen(
             [self.python, "-m", "trainingrun_workers", "tokenize"], env=environment, cwd=self.volume, text=True,
@@ -124,7 +126,20 @@ class Pods:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in sorted(folder.iterdir()) if one.is_file()}
+    """The hashes of a folder's files; of the plan without who was first to make it.
+
+    Half a record that a killed pod has left is none of them: nobody reads it, and it goes after a day.
+    """
+    whole = [one for one in sorted(folder.iterdir()) if one.is_file() and not _is_half(one.name)]
+    files = {one.name: one.read_bytes() for one in whole}
+    if "PLAN.json" in files:
+        plan = json.loads(files["PLAN.json"])
+        files["PLAN.json"] = json.dumps({key: value for key, value in plan.items() if key != "madeBy"}).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def _is_half(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def all_contents(volume: Volume) -> dict[str, dict[str, str]]:

@@ -19,13 +19,13 @@ from typing import Final, NoReturn
 
 from trainingrun_workers import contract
 from trainingrun_workers.contract import Result, StageInput
-from trainingrun_workers.errors import BadConfig, Preempted, StageError, VolumeFull
+from trainingrun_workers.errors import BadConfig, Preempted, StageError, VolumeFull, wrong_image
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, write_atomic
 
 TERMINATION_VARIABLE: Final = "TRAININGRUN_TERMINATION_LOG"
 MODULES: Final = {
-    "tokenize": "tokenization.stage",
+    "tokenize": "tokenization.start",
     "pretrain": "pretrain",
     "convert": "convert",
     "evaluate": "evaluate",
@@ -65,9 +65,7 @@ def load_stage(kind: str) -> Stage:
     try:
         stage: Stage = importlib.import_module(name).run
     except ModuleNotFoundError as error:
-        raise BadConfig(
-            "WrongImage", f"This image has no module {error.name}, which a {kind} stage needs: use that stage's image."
-        ) from error
+        raise wrong_image(kind, error) from error
     return stage
 
 
@@ -130,6 +128,8 @@ def log_format(stage: str) -> logging.Formatter:
 
 def main(arguments: list[str]) -> int:
     """Run the stage of the given kind and yield the process' exit code."""
+    if arguments[:1] == ["artifacts"]:  # no stage: it has neither an input nor a run
+        return int(importlib.import_module("trainingrun_workers.artifacts.__main__").main(arguments[1:]))
     if len(arguments) != 1 or arguments[0] not in MODULES:
         print(f"usage: python -m trainingrun_workers {{{','.join(MODULES)}}}", file=sys.stderr)
         return int(contract.ExitCode.BAD_CONFIG)

@@ -35,8 +35,8 @@ class StageError(Exception):
 class BadData(StageError):
     """The input data is at fault; never retried."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(ExitCode.BAD_DATA, reason, message)
+    def __init__(self, reason: str, message: str, step: int | None = None) -> None:
+        super().__init__(ExitCode.BAD_DATA, reason, message, step)
 
 
 class BadConfig(StageError):
@@ -73,3 +73,10 @@ class Preempted(StageError):
 
     def __init__(self, message: str, step: int | None = None) -> None:
         super().__init__(ExitCode.PREEMPTED, "Preempted", message, step)
+
+
+def wrong_image(kind: str, error: ModuleNotFoundError) -> BadConfig:
+    """What is said where an image lacks what a stage imports."""
+    return BadConfig(
+        "WrongImage", f"This image has no module {error.name}, which a {kind} stage needs: use that stage's image."
+    )

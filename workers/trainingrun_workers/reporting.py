@@ -1,6 +1,7 @@
-"""What a pod says of itself while it works: snapshots to the operator and, the same, to the volume."""
+"""What a pod says of itself while it works, and what it is answered: snapshots to the operator and to the volume."""
 
 import dataclasses
+import json
 import logging
 import threading
 import time
@@ -9,18 +10,20 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Final, Self
 
-from trainingrun_workers.contract import TOKEN_FILE, Snapshot, StageInput
+from trainingrun_workers.contract import TOKEN_FILE, Answer, Snapshot, StageInput
 from trainingrun_workers.volume import Volume, write_atomic
 
 POST_TIMEOUT: Final = 5.0
+MAX_ANSWER_BYTES: Final = 64 * 1024
 LOGGER: Final = logging.getLogger(__name__)
 
 
 class Reporter:
     """Sends the newest snapshot every `report_seconds` from a thread of its own, changed or not, until closed.
 
-    Each goes to `report_url` with the projected token and to `<run_folder>/snapshots/<stage>-<index>.json`. What
-    fails here is logged once and never reaches the stage.
+    Each goes to `report_url` with the projected token and to `<run_folder>/snapshots/<stage>-<index>.json`, unless a
+    later attempt's lies there. The operator's answer, where it has one, is kept in `<run_folder>/answers/<stage>.json`,
+    where the next attempt finds it too. What fails here is logged once and never reaches the stage.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class Reporter:
         self._url = stage_input.report_url
         self._seconds = stage_input.report_seconds
         self._file = volume.path(stage_input.run_folder) / "snapshots" / f"{stage_input.stage}-{index}.json"
+        self._answer_file = answer_file(stage_input, volume)
+        self._answer = read_answer(self._answer_file)
         self._token_file = token_file
         # The operator is inside the cluster: a proxy that is set for downloads must not be asked for it.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -94,7 +99,14 @@ class Reporter:
             self._failing.discard(receiver)
 
     def _write(self, text: str) -> None:
-        write_atomic(self._file, text)
+        if _attempt_of(self._file) <= self._snapshot.attempt:
+            write_atomic(self._file, text)
+
+    def _take(self, text: str) -> None:
+        answer = Answer.from_text(text)
+        if answer and answer != self._answer:
+            write_atomic(self._answer_file, answer.to_json())
+            self._answer = answer
 
     def _post(self, text: str) -> None:
         headers = {"Content-Type": "application/json"}
@@ -102,4 +114,25 @@ class Reporter:
             headers["Authorization"] = f"Bearer {self._token_file.read_text().strip()}"
         request = urllib.request.Request(str(self._url), data=text.encode(), headers=headers, method="POST")
         with self._opener.open(request, timeout=POST_TIMEOUT) as response:
-            response.read()
+            self._take(response.read(MAX_ANSWER_BYTES).decode())
+
+
+def answer_file(stage_input: StageInput, volume: Volume) -> Path:
+    """Where the operator's newest answer to a stage's reports lies."""
+    return volume.path(stage_input.run_folder) / "answers" / f"{stage_input.stage}.json"
+
+
+def read_answer(path: Path) -> Answer | None:
+    """The answer in a file; None where there is none."""
+    try:
+        return Answer.from_text(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _attempt_of(path: Path) -> int:
+    """The attempt that a snapshot's file is of; -1 where it can't be read."""
+    try:
+        return int(json.loads(path.read_text())["attempt"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1

@@ -28,8 +28,15 @@
   (list "WORKERS" .Values.operator.workers)
   (list "PORT" .Values.service.port)
   (list "PERIOD_SECONDS" .Values.operator.periodSeconds)
+  (list "LEASE" (printf "%s/%s" .Release.Namespace (include "trainingrun.name" .)))
   (list "LOG_LEVEL" .Values.operator.logLevel)
 -}}
+{{/* Which replica this is, and where the others reach it. */}}
+- {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+- {name: TRAININGRUN_IDENTITY, value: $(POD_NAME)_$(POD_UID)}
+- {name: TRAININGRUN_ADDRESS, value: "http://$(POD_IP):{{ .Values.service.port }}"}
 {{- range $variables }}
 - {name: TRAININGRUN_{{ index . 0 }}, value: {{ index . 1 | toString | quote }}}
 {{- end }}

@@ -31,7 +31,7 @@ app.kubernetes.io/component: operator
   verbs: [get, list, watch]
 - apiGroups: [trainingrun.dev]
   resources: [trainingruns/status]
-  verbs: [patch]
+  verbs: [update]
 # Attempts: a PATCH that creates (server-side apply) needs both verbs.
 - apiGroups: [batch]
   resources: [jobs]

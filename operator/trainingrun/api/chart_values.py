@@ -63,6 +63,8 @@ class ContainerResources(Values):
 class Operator(Values):
     """The operator's Deployment."""
 
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Replicas; one of them acts, the others take over when it dies."""
     workers: Annotated[int, Field(ge=1, le=256)] = 12
     """Passes at the same time."""
     period_seconds: Annotated[float, Field(gt=0)] = 120

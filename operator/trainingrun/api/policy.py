@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.api.data import DataSource, Tokenize
+from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Sft
 
@@ -100,6 +100,8 @@ _READ: Final = " + '\\n' + ".join(
         f"source.?glob.orValue('{_default(DataSource, 'glob')}')",
         f"source.?textKey.orValue('{_default(DataSource, 'text_key')}')",
         "string(source.?limit.orValue(0))",
+        f"(has(source.languageScore) ? source.languageScore.?key.orValue('{_default(LanguageScore, 'key')}') + ' ' + "
+        "string(double(source.languageScore.min)) : '')",
     ]
 )
 _WEIGHED: Final = f"source.name + '\\n' + string(double(source.?weight.orValue({_default(DataSource, 'weight')})))"
@@ -147,6 +149,11 @@ CHANGE_CHECKS: Final = (
     Check(
         f"variables.started.size() == 0 || {_same('spec.storage.claimName', _said(''))}",
         f"spec.storage.claimName can't change once a stage has started: {_INSTEAD}",
+    ),
+    Check(
+        _same("spec.storage.deletionPolicy", _said(_default(Storage, "deletion_policy"))),
+        "spec.storage.deletionPolicy can't change, since the claim was made with it: undo the change, or give the "
+        "claim a reference to the run as its owner yourself, or take that away.",
     ),
     Check(
         "!('tokenize' in variables.started) || ("

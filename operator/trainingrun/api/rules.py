@@ -41,6 +41,12 @@ def _in_volume(path: str | None) -> bool:
     return path is None or (_inside(path) and "://" not in path)
 
 
+def _one_secret_each(run: TrainingRun) -> bool:
+    """Whether the sources of each kind of address name one Secret at most."""
+    named = {(scheme, one.secret_name) for one in run.spec.data for scheme in ADDRESSES if one.path.startswith(scheme)}
+    return _unique(scheme for scheme, secret in named if secret is not None)
+
+
 def _evaluates_saved_steps(spec: TrainingRunSpec) -> bool:
     chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
     saved = spec.pretrain.checkpoints.every
@@ -65,6 +71,11 @@ def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
 
 
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
+_ONE_SECRET_CEL: Final = (
+    "self.filter(one, has(one.secretName) && one.path.startsWith('{0}'))"
+    ".all(one, self.all(other, !has(other.secretName) || !other.path.startsWith('{0}') || "
+    "other.secretName == one.secretName))"
+)
 _IN_VOLUME: Final = "{0} is a folder on the run's volume: write it without a scheme and without '..'."
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -85,6 +96,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "has(self.claimName) != has(self.claim)",
         "Give either claimName, an existing claim, or claim, one to make.",
         lambda run: (run.spec.storage.claim_name is None) != (run.spec.storage.claim is None),
+    ),
+    Rule(
+        "spec.storage",
+        "!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || has(self.claim)",
+        "deletionPolicy Delete is for a claim that the run makes: give claim instead of claimName, or leave it out.",
+        lambda run: run.spec.storage.deletion_policy != "Delete" or run.spec.storage.claim is not None,
     ),
     Rule(
         "spec.tokenizer",
@@ -109,6 +126,19 @@ RULES: Final[tuple[Rule, ...]] = (
         "!self.path.split('/').exists(part, part == '..')",
         "path leaves the volume: write it without '..'.",
         lambda run: all(_inside(source.path) for source in run.spec.data),
+    ),
+    Rule(
+        "spec.data[]",
+        "!has(self.secretName) || " + " || ".join(f"self.path.startsWith('{one}')" for one in ADDRESSES),
+        "secretName is given for a folder on the volume: leave it out, or write an hf:// or s3:// address as path.",
+        lambda run: all(source.secret_name is None or source.path.startswith(ADDRESSES) for source in run.spec.data),
+    ),
+    Rule(
+        "spec.data",
+        " && ".join(_ONE_SECRET_CEL.format(one) for one in ADDRESSES),
+        "Sources with addresses of one kind name different Secrets, whose keys would hide each other in the pods: give "
+        "all hf:// sources one Secret, and all s3:// sources one.",
+        _one_secret_each,
     ),
     Rule(
         "spec",

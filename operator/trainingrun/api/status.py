@@ -44,15 +44,43 @@ class Progress(Model):
     tokens: int | None = None
     """Tokens done."""
     tokens_per_second: float | None = None
-    """Tokens a second, of the whole gang."""
+    """Tokens a second, of all pods."""
+    text_bytes_per_second: float | None = None
+    """Bytes of text a second, of all pods that tokenize."""
     eta_seconds: int | None = None
     """Seconds until the stage is done, as the worker reckons."""
     checkpoint: int | None = None
     """Step of the newest complete checkpoint."""
     activity: str | None = None
     """What the worker is doing, where it is not stepping."""
+    counts: dict[str, int] = {}
+    """Of a tokenize stage, what was made so far and what was left out, of all sources and of each: documents, or
+    SOURCE.documents. What is nought is not told."""
+    notes: Annotated[list[str], Field(max_length=8)] = []
+    """What the worker has noticed, a sentence each."""
     reported_at: str | None = None
     """When the report was made."""
+
+
+class Skip(Model):
+    """Data that a pretrain stage leaves out."""
+
+    step: int
+    """Step whose checkpoint training goes on from; the steps after it read later data."""
+    steps: int
+    """How many steps' data are left out."""
+    times: int = 1
+    """How many bad losses led to it."""
+
+
+class GpuHours(Model):
+    """GPU-hours of all attempts that have ended."""
+
+    useful: float = 0.0
+    """Spent on work that is safe on the volume."""
+    lost: dict[str, float] = {}
+    """Spent on all else, by the cause that ended the attempt: on starting, saving and waiting, and on work that was
+    not safe when the attempt ended."""
 
 
 class StageStatus(Model):
@@ -82,6 +110,8 @@ class StageStatus(Model):
     """Restarts after preemptions, not counted against the budget."""
     stalled: int = 0
     """Failures in a row without progress between them."""
+    waits: int = 0
+    """Attempts in a row that found no room on the volume, or no nodes; they are not counted against the budget."""
     last_step: int | None = None
     """Newest safe step at the last failure, to tell a crash loop."""
     not_before: str | None = None
@@ -96,6 +126,8 @@ class StageStatus(Model):
     """The same as a sentence."""
     output: dict[str, str] = {}
     """What came out, by name: figures and folders."""
+    skips: Annotated[list[Skip], Field(max_length=32)] = []
+    """Data left out after a bad loss."""
 
 
 class Attempt(Model):
@@ -107,6 +139,8 @@ class Attempt(Model):
     """Number of the attempt, from 1."""
     started_at: str
     """When its object was decided on."""
+    from_step: int | None = None
+    """Newest safe step at that time, of a gang."""
     ended_at: str | None = None
     """When it ended."""
     cause: str | None = None
@@ -115,6 +149,8 @@ class Attempt(Model):
     """Exit code of the pod that the cause was read from."""
     pod: str | None = None
     """That pod."""
+    node: str | None = None
+    """That pod's node."""
     message: str | None = None
     """What happened, as a sentence."""
     step: int | None = None
@@ -157,5 +193,11 @@ class TrainingRunStatus(Model):
     """The newest attempts."""
     checkpoints: Annotated[list[CheckpointStatus], Field(max_length=MAX_CHECKPOINTS)] = []
     """Evaluated checkpoints, the oldest left out where there are too many."""
+    gpu_hours: GpuHours = GpuHours()
+    """GPU-hours of all attempts that have ended."""
+    suspected_nodes: Annotated[list[str], Field(max_length=16)] = []
+    """Nodes that one failure was the fault of."""
+    avoided_nodes: Annotated[list[str], Field(max_length=16)] = []
+    """Nodes that two failures were the fault of: no new gang's pod is put there, until there is no other node."""
     warnings: Annotated[list[str], Field(max_length=16)] = []
     """What the run is told of its configuration."""

@@ -28,6 +28,12 @@ class Checkpoints(Model):
     """Newest checkpoints that are kept."""
     keep_every: Annotated[int, Field(ge=1)] | None = None
     """Checkpoints at multiples of this step are kept as well."""
+    keep_best: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Evaluated checkpoints with the best mean over all tasks that are kept as well, of those that the status lists.
+    A task's main score counts negative where less of it is better, as with bits_per_byte and perplexities."""
+    interval: Literal["auto"] | None = None
+    """auto: checkpoints are written as often as loses least, by how long a save is seen to take and by
+    recovery.meanTimeBetweenFailures (Young and Daly); evaluated steps and the last are always written."""
 
 
 class Recovery(Model):
@@ -41,6 +47,10 @@ class Recovery(Model):
     """Time without a step after which the gang is restarted."""
     grace_period: Duration = "2m"
     """Time that pods get to save when they are told to stop."""
+    scheduling_timeout: Duration = "15m"
+    """Time after which a gang that the scheduler has found no room for gives back what it holds, to try again later."""
+    mean_time_between_failures: Duration = "5d"
+    """Time between two failures of the whole gang that pretrain.checkpoints.interval auto reckons with."""
 
 
 class Gang(Placement):
@@ -58,6 +68,17 @@ class Gang(Placement):
     """What happens when something dies."""
 
 
+class BadLoss(Model):
+    """What happens when the loss is no number, or rises too far."""
+
+    policy: Literal["stop", "skip"] = "stop"
+    """stop fails the stage; skip goes back to an earlier checkpoint and leaves out the data in between."""
+    spike: Annotated[float, Field(gt=1.0)] | None = None
+    """A loss above this multiple of the median of the last hundred counts as bad; none does where it is left out."""
+    max_skips: Annotated[int, Field(ge=1, le=32)] = 3
+    """Times that data are left out before the stage fails after all."""
+
+
 class Pretrain(Gang):
     """Pretraining of the base model: a PyTorchJob."""
 
@@ -65,6 +86,8 @@ class Pretrain(Gang):
     """Which engine trains."""
     checkpoints: Checkpoints = Checkpoints()
     """When checkpoints are written and which are kept."""
+    bad_loss: BadLoss = BadLoss()
+    """What happens when the loss is no number, or rises too far."""
     config: dict[str, Any]
     """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from trainingrun.api.base import Model
-from trainingrun.api.data import DataSource, Storage, Tokenize, Tokenizer
+from trainingrun.api.data import DataSource, Scheduling, Storage, Tokenize, Tokenizer
 from trainingrun.api.results import Convert, Evaluate, Release, Variant
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training import Pretrain
@@ -35,6 +35,8 @@ class TrainingRunSpec(Model):
     """Models made from the base model."""
     release: Release = Release()
     """How the models are released."""
+    scheduling: Scheduling = Scheduling()
+    """Who decides when the pods run."""
 
 
 class Metadata(Model):

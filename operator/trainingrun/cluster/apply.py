@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trainingrun.api.status import TrainingRunStatus
+from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.api.training_run import Metadata, TrainingRun
-from trainingrun.cluster.client import Client
+from trainingrun.cluster.client import Client, Object
 from trainingrun.cluster.errors import RefusedError, TemporaryError
 from trainingrun.cluster.events import EventWriter
 from trainingrun.cluster.kinds import BY_NAME, CLAIM, RUN, WORK
@@ -125,10 +125,29 @@ class Applier:
             shelf.remove(entry.uid)
 
     async def _write_status(self, run: Metadata, version: int, status: TrainingRunStatus) -> int:
-        document = status.model_dump(by_alias=True, exclude_none=True)
+        document = status_document(status)
         metadata = await self._client.write_status(run.namespace, run.name, str(version), document)
         known = self._store.runs.get(run.uid)
         if known is not None:
             # The version was still the one that was read, so that nothing but the status is new.
             self._store.put(RUN, {**known.value.raw, "metadata": metadata, "status": document})
         return int(metadata["resourceVersion"])
+
+
+# Counters and lists of a stage as they are before anything is known; of thousands of stages most say nothing else.
+_EMPTY: Final = {
+    field.alias: field.default
+    for field in StageStatus.model_fields.values()
+    if not field.is_required() and field.default is not None and not field.default
+}
+
+
+def status_document(status: TrainingRunStatus) -> Object:
+    """A status as it is written: a stage's counters and lists only once they hold something."""
+    document: Object = status.model_dump(by_alias=True, exclude_none=True)
+    for stage in document["stages"]:
+        for name in [name for name, empty in _EMPTY.items() if stage.get(name) == empty]:
+            del stage[name]
+        for name in [name for name in ("counts", "notes") if not stage.get("progress", {}).get(name, True)]:
+            del stage["progress"][name]
+    return document

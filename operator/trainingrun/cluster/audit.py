@@ -65,6 +65,10 @@ class Audit:
         """Whether the watches have shown all that the last comparison had found on the server."""
         return not any(self._is_due(one) for one in self._expected)
 
+    def lacking(self) -> int:
+        """How much of that the watches have not shown."""
+        return sum(self._is_due(one) for one in self._expected)
+
     def _is_due(self, expected: Expectation) -> bool:
         shelf = self._store.shelf(expected.kind)
         known = shelf.get(expected.uid)

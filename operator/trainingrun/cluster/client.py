@@ -1,6 +1,7 @@
 """Calls to the API server: one session for all, every answer decoded, every error one of `cluster.errors`."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -8,15 +9,18 @@ import aiohttp
 from kubernetes.aio import client
 
 from trainingrun.api import names
+from trainingrun.cluster.connection import session
 from trainingrun.cluster.errors import ClusterError, RefusedError, StaleError, TemporaryError, from_response
 from trainingrun.cluster.kinds import BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
-JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+# The object of this name is not the one that was meant; the API server has two ways to say so.
+ANOTHER_UID: Final = re.compile("UID in (the )?precondition")
+PAGE: Final = "100"  # objects of a list in one answer: decoded, a thousand weigh as much as the rest of the operator
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 Object = dict[str, Any]
@@ -25,9 +29,15 @@ Object = dict[str, Any]
 class Client:
     """The few calls that the operator makes; `on_write(verb, kind)` is told of each that may change something."""
 
-    def __init__(self, configuration: Any, on_write: Callable[[str, str], None] = lambda verb, kind: None) -> None:
-        """Prepare a session; nothing is sent yet."""
+    def __init__(
+        self,
+        configuration: Any,
+        on_write: Callable[[str, str], None] = lambda verb, kind: None,
+        may_act: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Prepare a session; nothing is sent yet, and no write is while `may_act` says no."""
         self._api = client.ApiClient(configuration)
+        self._api.rest_client.pool_manager = session(self._api.rest_client, may_act)
         self._api.user_agent = names.FIELD_MANAGER
         self._on_write = on_write
 
@@ -46,9 +56,14 @@ class Client:
 
     async def list_metadata(self, kind: Kind, namespace: str | None, label: str | None) -> list[Object]:
         """The metadata of every object that carries a label, in a namespace or in all."""
-        query = {"labelSelector": label} if label else {}
-        found = await self._call("GET", kind.path(namespace), query, accept=METADATA_LIST)
-        return list(found.get("items") or ())
+        query = {"limit": PAGE} | ({"labelSelector": label} if label else {})
+        listed: list[Object] = []
+        while True:
+            found = await self._call("GET", kind.path(namespace), query, accept=METADATA_LIST)
+            listed += [_without_managed_fields(one) for one in found.get("items") or ()]
+            query["continue"] = found["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return listed
 
     async def warnings_about(self, namespace: str, uid: str) -> list[Object]:
         """The warning events about an object."""
@@ -88,20 +103,24 @@ class Client:
         try:
             await self._call("DELETE", kind.path(namespace, name), None, options)
         except ClusterError as error:
-            if error.status not in (404, 409):
+            another = error.status == 409 and ANOTHER_UID.search(error.message)
+            if error.status != 404 and not another:
                 raise
 
     async def write_status(self, namespace: str, name: str, version: str, status: Object) -> Object:
         """Replace a run's whole status; its new metadata. StaleError when the run is not at that resourceVersion."""
-        patch = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "add", "path": "/status", "value": status},
-        ]
+        # The API server takes nothing but the status from what is put here: the spec need not travel.
+        body = {
+            "apiVersion": RUN.api_version,
+            "kind": RUN.name,
+            "metadata": {"namespace": namespace, "name": name, "resourceVersion": version},
+            "status": status,
+        }
         self._on_write("status", RUN.name)
         query = {"fieldManager": names.FIELD_MANAGER}
         try:
             path = RUN.path(namespace, name, "status")
-            written = await self._call("PATCH", path, query, patch, JSON_PATCH, METADATA)
+            written = await self._call("PUT", path, query, body, JSON, METADATA)
         except ClusterError as error:
             if error.status in (404, 409):
                 raise StaleError(error.message, error.status) from error
@@ -124,6 +143,23 @@ class Client:
         self._on_write("patch", EVENT.name)
         body = {"count": count, "lastTimestamp": at}
         await self._call("PATCH", EVENT.path(namespace, name), None, body, MERGE_PATCH)
+
+    async def create(self, kind: Kind, manifest: Object) -> Object:
+        """A new object; StaleError where one of this name exists."""
+        return await self._replace("POST", kind.path(manifest["metadata"]["namespace"]), manifest)
+
+    async def replace(self, kind: Kind, manifest: Object) -> Object:
+        """An object put in place of the one with the manifest's resourceVersion; StaleError where that has changed."""
+        metadata = manifest["metadata"]
+        return await self._replace("PUT", kind.path(metadata["namespace"], metadata["name"]), manifest)
+
+    async def _replace(self, method: str, path: str, manifest: Object) -> Object:
+        try:
+            return await self._call(method, path, {"fieldManager": names.FIELD_MANAGER}, manifest)
+        except ClusterError as error:
+            if error.status in (404, 409):
+                raise StaleError(error.message, error.status) from error
+            raise
 
     async def review_token(self, token: str) -> Object:
         """The status of a TokenReview for the audience of reports."""
@@ -160,3 +196,9 @@ class Client:
             raise from_response(answer.status, answer.headers, data)
         decoded: Object = json.loads(data)
         return decoded
+
+
+def _without_managed_fields(raw: Object) -> Object:
+    """Nine tenths of an object's metadata are of no use here."""
+    raw["metadata"].pop("managedFields", None)
+    return raw

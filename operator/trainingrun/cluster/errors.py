@@ -2,6 +2,7 @@
 
 ClusterError
 ├── TemporaryError   another try may succeed: the pass is repeated with back-off
+│   └── NotActingError   this replica holds no lease at the moment: nothing was sent
 ├── StaleError       the object has changed since it was read: the pass is repeated when the change is seen
 └── RefusedError     the API server has said no: told on the run, tried again at long intervals
 """
@@ -32,6 +33,10 @@ class ClusterError(Exception):
 
 class TemporaryError(ClusterError):
     """Another try may succeed."""
+
+
+class NotActingError(TemporaryError):
+    """A write that was not sent, since another replica may be acting by now."""
 
 
 class StaleError(ClusterError):

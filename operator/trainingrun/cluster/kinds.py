@@ -30,9 +30,11 @@ CONFIG_MAP: Final = Kind("ConfigMap", "v1", "configmaps")
 CLAIM: Final = Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims")
 NODE: Final = Kind("Node", "v1", "nodes")
 EVENT: Final = Kind("Event", "v1", "events")
+LEASE: Final = Kind("Lease", "coordination.k8s.io/v1", "leases")
 TOKEN_REVIEW: Final = Kind("TokenReview", "authentication.k8s.io/v1", "tokenreviews")
 
 BY_NAME: Final[dict[str, Kind]] = {
-    one.name: one for one in (RUN, JOB, PYTORCHJOB, POD, CONFIG_MAP, CLAIM, NODE, EVENT, TOKEN_REVIEW)
+    one.name: one for one in (RUN, JOB, PYTORCHJOB, POD, CONFIG_MAP, CLAIM, NODE, EVENT, LEASE, TOKEN_REVIEW)
 }
 WORK: Final = (JOB, PYTORCHJOB)  # what an attempt is
+UNFENCED: Final = (LEASE, TOKEN_REVIEW)  # what a replica that must not act may still write: neither moves a run

@@ -106,11 +106,12 @@ class Observer:
             yield from (one.value for one in shelf.of(key) if one.value.owner == run.metadata.uid)
 
     def _pods(self, run: TrainingRun) -> Iterable[SeenPod]:
-        """The run's pods: not those of an earlier run of the same name."""
+        """The run's pods: not those of an earlier run of the same name, nor of a stranger with the same labels."""
         key, uid = (run.metadata.namespace, run.metadata.name), run.metadata.uid
         since = epoch(run.metadata.created_at) or 0.0
         for one in self._store.pods.of(key):
-            if one.value.view.created_at >= since and self._store.owner_of_work(one.value.owner) in (None, uid):
+            owner = one.value.owner
+            if owner and one.value.view.created_at >= since and self._store.owner_of_work(owner) in (None, uid):
                 yield one.value
 
     async def _ask_about_missing_pods(self, run: TrainingRun, now: float, sight: Sight) -> dict[str, str]:
@@ -167,7 +168,7 @@ def claim_name(run: TrainingRun) -> str:
 
 
 def _has_no_pods(one: SeenWork, owners: set[str]) -> bool:
-    return not one.view.end and not one.view.deleting and one.view.uid not in owners
+    return not one.view.end and not one.view.deleting and not one.view.suspended and one.view.uid not in owners
 
 
 def _is_doubtful(pod: SeenPod) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from trainingrun.api import names
 from trainingrun.api.base import quantity
+from trainingrun.manifests.meta import work_name
 from trainingrun.manifests.pod import WORKER_CONTAINER
 from trainingrun.plan.observed import ClaimView, PodView, WorkKind, WorkView
 from trainingrun_workers.contract import Result
@@ -18,6 +19,8 @@ REPLICA_TYPE: Final = "training.kubeflow.org/replica-type"  # label of a PyTorch
 REPLICA_INDEX: Final = "training.kubeflow.org/replica-index"  # label: its number among those of its type
 MAIN_CONTAINERS: Final = (names.PYTORCH_CONTAINER, WORKER_CONTAINER)
 QUIET_WAITING: Final = frozenset({"ContainerCreating", "PodInitializing", ""})  # what every pod goes through
+
+WORK_KINDS: Final = ("Job", "PyTorchJob")
 
 # Conditions of a Job and of a PyTorchJob that say how it ended.
 ENDS: Final[dict[str, Literal["Complete", "Failed"]]] = {
@@ -41,7 +44,7 @@ class SeenPod:
     """A pod, and what its view needs besides: some of it depends on the time and on the node."""
 
     view: PodView
-    owner: str  # uid of its Job or PyTorchJob
+    owner: str  # uid of its Job or PyTorchJob; empty where that is not an attempt's, whatever the labels say
     uid: str
     ready: bool  # its Ready condition, which the node's controller takes back when the node is lost
     deletion_deadline: float | None  # when its grace period ends
@@ -65,11 +68,23 @@ def labelled_stage(metadata: Raw) -> tuple[str, int]:
     return str(labels.get(names.LABEL_STAGE, "")), int(attempt) if attempt.isdigit() else 0
 
 
+def owning_attempt(metadata: Raw) -> str:
+    """The uid of the Job or PyTorchJob of the attempt that a pod's labels name; empty where another or nothing owns it.
+
+    Labels are easily copied, into a pod for debugging for example: what such a pod does must not move a run.
+    """
+    stage, attempt = labelled_stage(metadata)
+    name = work_name((metadata.get("labels") or {}).get(names.LABEL_RUN, ""), stage, attempt)
+    owner: Raw = next((one for one in metadata.get("ownerReferences") or () if one.get("controller")), {})
+    ours = owner.get("kind") in WORK_KINDS and owner.get("name") == name
+    return str(owner["uid"]) if ours else ""
+
+
 def seen_work(kind: WorkKind, raw: Raw) -> SeenWork:
     """What a Job or PyTorchJob shows."""
     metadata = raw["metadata"]
     stage, attempt = labelled_stage(metadata)
-    end = _end(raw)
+    end, spec = _end(raw), raw.get("spec") or {}
     view = WorkView(
         kind=kind,
         name=metadata["name"],
@@ -77,12 +92,21 @@ def seen_work(kind: WorkKind, raw: Raw) -> SeenWork:
         stage=stage,
         attempt=attempt,
         rendered=(metadata.get("annotations") or {}).get(names.ANNOTATION_RENDERED, ""),
+        pods=int(spec.get("completions") or 1),
+        replaces_pods=spec.get("backoffLimitPerIndex") is not None,
+        given_up=(raw.get("status") or {}).get("failedIndexes") or "",
         deleting="deletionTimestamp" in metadata,
+        suspended=_is_suspended(spec),
         end=ENDS[end["type"]] if end else "",
         end_message=str(end.get("message") or "") if end else "",
         ended_at=epoch(end.get("lastTransitionTime")) if end else None,
     )
     return SeenWork(view, owner_uid(metadata), epoch(metadata.get("creationTimestamp")) or 0.0)
+
+
+def _is_suspended(spec: Raw) -> bool:
+    """Whether a Job's or a PyTorchJob's spec holds its pods back."""
+    return bool(spec.get("suspend") or (spec.get("runPolicy") or {}).get("suspend"))
 
 
 def _end(raw: Raw) -> Raw | None:
@@ -113,7 +137,7 @@ def seen_pod(raw: Raw) -> SeenPod:
         **_waiting(status),
     )
     ready = (conditions.get("Ready") or {}).get("status") == "True"
-    return SeenPod(view, owner_uid(metadata), metadata["uid"], ready, deadline)
+    return SeenPod(view, owning_attempt(metadata), metadata["uid"], ready, deadline)
 
 
 def pod_index(metadata: Raw) -> int:

@@ -1,11 +1,11 @@
 """`python -m trainingrun.controller`: the operator."""
 
-import asyncio
 import gc
 import logging
 import os
 import sys
 
+import uvloop
 from kubernetes.aio.config import ConfigException
 
 from trainingrun.cluster.connection import configuration
@@ -27,7 +27,7 @@ def main() -> int:
         )
         quiet_libraries()
         spare_the_collector()
-        return asyncio.run(_run(settings, own))
+        return uvloop.run(_run(settings, own))
     except (SettingsError, ConfigException) as error:
         print(f"trainingrun: {error}", file=sys.stderr)
         return 2

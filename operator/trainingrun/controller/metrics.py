@@ -6,11 +6,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from trainingrun.api.status import StageStatus, TrainingRunStatus
+from trainingrun.api.status import GpuHours, StageStatus, TrainingRunStatus
 from trainingrun.cluster.shelf import Key
 
 PHASES: Final = ("Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed")
-STAGE: Final = ("namespace", "run", "stage")
+RUN: Final = ("namespace", "run")
+STAGE: Final = (*RUN, "stage")
+LOST: Final = (*RUN, "cause")
+HOUR: Final = 3600.0  # seconds
 
 
 class Metrics:
@@ -26,8 +29,10 @@ class Metrics:
         self._loss = self._gauge("stage_loss", "Newest training loss of a stage.", STAGE)
         self._speed = self._gauge("stage_tokens_per_second", "Tokens a second of a stage's whole gang.", STAGE)
         self._checkpoint = self._gauge("stage_checkpoint_step", "Step of the newest complete checkpoint.", STAGE)
+        self._useful = self._gauge("useful_gpu_seconds", "GPU time of ended attempts whose work is safe.", RUN)
+        self._lost = self._gauge("lost_gpu_seconds", "GPU time of ended attempts that was lost, by cause.", LOST)
         self._attempts = self._counter("attempts_ended", "Attempts that have ended, by cause.", ("cause",))
-        self._writes = self._counter("api_writes", "Writes to the API server.", ("verb", "kind"))
+        self._writes = self._counter("api_writes", "Writes to the API server, without the Lease.", ("verb", "kind"))
         self._failed = self._counter("passes_failed", "Passes that are repeated.", ())
         self._reports = self._counter("reports", "Reports of pods, by what became of them.", ("result",))
         self._seconds = Histogram(
@@ -38,6 +43,7 @@ class Metrics:
         )
         self._phases: dict[Key, str] = {}
         self._stages: dict[Key, set[str]] = {}
+        self._causes: dict[Key, set[str]] = {}
         for phase in PHASES:
             self._runs.labels(phase)
 
@@ -70,6 +76,7 @@ class Metrics:
         self._set_phase(key, after.phase)
         for stage in after.stages:
             self._on_stage(key, stage)
+        self._on_gpu_hours(key, after.gpu_hours)
         ended = {(one.stage, one.number) for one in before.attempts if one.ended_at}
         for one in after.attempts:
             if one.ended_at and (one.stage, one.number) not in ended:
@@ -82,6 +89,10 @@ class Metrics:
             for gauge in (self._step, self._total, self._loss, self._speed, self._checkpoint):
                 with contextlib.suppress(KeyError):  # never set: not every stage has a loss
                     gauge.remove(*key, stage)
+        for cause in self._causes.pop(key, set()):
+            self._lost.remove(*key, cause)
+        with contextlib.suppress(KeyError):  # never set: no GPUs
+            self._useful.remove(*key)
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""
@@ -94,6 +105,15 @@ class Metrics:
         if phase is not None:
             self._phases[key] = phase
             self._runs.labels(phase).inc()
+
+    def _on_gpu_hours(self, key: Key, hours: GpuHours) -> None:
+        # Gauges, though they mostly rise: they come from the status, and going back to an earlier checkpoint makes
+        # useful time lost.
+        if hours.useful or hours.lost:
+            self._useful.labels(*key).set(hours.useful * HOUR)
+        for cause, lost in hours.lost.items():
+            self._causes.setdefault(key, set()).add(cause)
+            self._lost.labels(*key, cause).set(lost * HOUR)
 
     def _on_stage(self, key: Key, stage: StageStatus) -> None:
         progress = stage.progress

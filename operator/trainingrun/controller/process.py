@@ -2,78 +2,65 @@
 
 import asyncio
 import logging
-import random
 import signal
+import socket
+import uuid
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any
 
-import kopf
-
-from trainingrun.cluster.apply import Applier
-from trainingrun.cluster.audit import Audit
 from trainingrun.cluster.client import Client
-from trainingrun.cluster.errors import ClusterError
-from trainingrun.cluster.events import EventWriter
-from trainingrun.cluster.kinds import PYTORCHJOB, Kind
-from trainingrun.cluster.observe import Observer
-from trainingrun.cluster.problems import Problems
-from trainingrun.cluster.snapshots import Snapshots
+from trainingrun.cluster.lease import Lease
+from trainingrun.cluster.shelf import Key
 from trainingrun.cluster.store import Store
-from trainingrun.controller.handlers import WATCHED, kopf_settings, registry
+from trainingrun.controller.forwarding import Forwarder
 from trainingrun.controller.health import LAG_SECONDS, OLDEST_KEY_SECONDS, Check, Health, Pulse
-from trainingrun.controller.key_queue import KeyQueue
+from trainingrun.controller.leadership import Alone, Elected, Leadership
 from trainingrun.controller.metrics import Metrics
-from trainingrun.controller.reconcile import Reconciler
-from trainingrun.controller.reports import Reports
 from trainingrun.controller.server import Server
 from trainingrun.controller.settings import OperatorSettings
+from trainingrun.controller.term import Term
+from trainingrun.controller.watches import Watches
 from trainingrun.stages.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SERVED_RETRY: Final = 20.0  # seconds between two looks for the kind PyTorchJob
-CATCH_UP_SECONDS: Final = 10.0  # until the start compares anew
-
 
 class Operator:
-    """One operator; `run` ends when a signal comes or when a part of it has died."""
+    """One operator, or one replica of it; `run` ends when a signal comes or when a part of it has died."""
 
     def __init__(self, made: Any, settings: Settings, own: OperatorSettings) -> None:
         """`made` is the client's configuration."""
-        self._made, self._own = made, own
-        self._metrics, self._pulse = Metrics(), Pulse()
-        self._store = Store(lambda key: self._queue.add(key))
-        self._client = Client(made, self._metrics.on_write)
-        snapshots, problems = Snapshots(), Problems()
-        self._observer = Observer(self._client, self._store, snapshots, problems, own.read_nodes)
-        self._events = EventWriter(self._client, lambda: self._queue.oldest() > 1.0)
-        applier = Applier(self._client, self._store, self._observer, problems, self._events)
-        self._reconciler = Reconciler(
-            self._store, snapshots, problems, self._observer, applier, settings, self._metrics
-        )
-        self._queue = KeyQueue(self._reconciler.reconcile, watcher=self._metrics.on_pass)
-        self._watches_pytorchjobs = False
-        self._audit = Audit(self._client, self._store, own.namespaces, lambda: self._watches_pytorchjobs)
-        self._reports = Reports(self._client, self._store, snapshots, self._queue.add)
-        self._ready, self._stop = False, asyncio.Event()
+        self.settings, self.own = settings, own
+        self.metrics, self.pulse = Metrics(), Pulse()
+        self.store = Store(self._ring)
+        self.client = Client(made, self.metrics.on_write, lambda: self._leadership.may_act())
+        self._leadership = _leadership(self.client, own)
+        self._watches = Watches(made, self.client, self.store, own, self._ring, self._forget)
+        self._forwarder = Forwarder(self._leadership.leader_address)
+        self._term: Term | None = None  # while this replica acts
+        self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Work until a signal comes (0), or until a part of the operator ends by itself (1)."""
         self._follow_metrics()
-        server = Server(self._reports, self._metrics, self._health(), lambda: self._ready)
-        runner = await server.start(self._own.listen, self._own.port)
+        server = Server(self._reports, self._forwarder, self.metrics, self._health(), lambda: self._watches.ready)
+        runner = await server.start(self.own.listen, self.own.port)
         self._heed_signals()
         self._spawn(self._stop_on_signal(), "signals")
-        self._spawn(self._pulse.beat(), "pulse")
-        self._spawn(self._work(), "work")
+        self._spawn(self.pulse.beat(), "pulse")
+        self._spawn(self._act(), "acting")
+        self._spawn(self._watches.run(self._heed_signals), "watches")
+        self._spawn(self._clean_periodically(), "cleaning")
         try:
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return 0 if self._stop.is_set() else _tell_why(done)
         finally:
             await self._end()
+            await self._leadership.release()
             await runner.cleanup()
-            await self._client.close()
+            await self._forwarder.close()
+            await self.client.close()
 
     async def _end(self) -> None:
         for task in self._tasks:
@@ -83,140 +70,88 @@ class Operator:
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.add(asyncio.create_task(coroutine, name=name))
 
-    async def _work(self) -> None:
-        """The watches first, then the queue: a pass over half of what there is would decide wrongly."""
-        served = await self._first_answer()
-        kinds = (*WATCHED, PYTORCHJOB) if served else WATCHED
-        self._watches_pytorchjobs = served
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch(kinds))
-            await self._catch_up()
-            self._ready = True
-            logger.info("The watches are in step: %d runs.", len(self._store.runs))
-            group.create_task(self._queue.run(self._own.workers))
-            group.create_task(self._events.run())
-            group.create_task(self._periodically())
-            group.create_task(self._audit_periodically())
-            if not served:
-                group.create_task(self._watch_pytorchjobs_when_served())
-
-    async def _first_answer(self) -> bool:
-        """Whether PyTorchJobs are served, as soon as the API server answers at all."""
+    async def _act(self) -> None:
+        """Act while the right to it is had; what a term has begun is over before the next one can begin."""
         while True:
+            await self._leadership.acquire()
+            keeping = asyncio.create_task(self._leadership.keep())
+            working = asyncio.create_task(self._work(Term(self)))
             try:
-                return await self._observer.serves_pytorchjobs()
-            except ClusterError as error:
-                logger.warning("The API server does not answer yet: %s", error.message)
-                await asyncio.sleep(2.0)
+                done, _ = await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                keeping.cancel()
+                working.cancel()
+                await asyncio.wait({keeping, working})
+            for task in done:
+                task.result()
 
-    async def _watch(self, kinds: tuple[Kind, ...]) -> None:
-        """Run kopf's watches of some kinds; ends only with an error."""
-        started = asyncio.Event()
-        namespaces = self._own.namespaces
-        task = asyncio.ensure_future(
-            kopf.operator(
-                registry=registry(kinds, self._store, self._queue.add, self._reconciler.forget, self._made),
-                settings=kopf_settings(self._own.silence_seconds),
-                standalone=True,
-                clusterwide=not namespaces,
-                namespaces=namespaces,
-                ready_flag=started,
-            )
-        )
+    async def _work(self, term: Term) -> None:
+        """Decide nothing before the watches have shown all that there is: another replica may have acted until now."""
+        await self._watches.caught_up(self.pulse.monotonic())
+        self._term = term
         try:
-            await asyncio.wait({task, asyncio.ensure_future(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
-            self._heed_signals()  # kopf has put its own in their place
-            await task
+            await term.run()
         finally:
-            task.cancel()
-        raise RuntimeError("kopf's watches have ended.")
+            self._term = None
+            term.end()
 
-    async def _watch_pytorchjobs_when_served(self) -> None:
-        while not await self._are_pytorchjobs_served():
-            await asyncio.sleep(SERVED_RETRY)
-        logger.info("The API server knows PyTorchJobs now.")
-        self._watches_pytorchjobs = True
-        self._ring_all()
-        await self._watch((PYTORCHJOB,))
-
-    async def _are_pytorchjobs_served(self) -> bool:
-        try:
-            return await self._observer.serves_pytorchjobs()
-        except ClusterError:
-            return False
-
-    async def _catch_up(self) -> None:
-        """Wait until the watches have shown all that the API server has."""
-        deadline = 0.0
-        clock = asyncio.get_running_loop().time
+    async def _clean_periodically(self) -> None:
         while True:
-            try:
-                if clock() >= deadline:
-                    await self._audit.take()
-                    deadline = clock() + CATCH_UP_SECONDS
-                if self._audit.caught_up():
-                    return
-            except ClusterError as error:
-                logger.warning("What there is can't be listed yet: %s", error.message)
-                await asyncio.sleep(2.0)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(self.own.audit_seconds)
+            if self._term is not None:
+                self._term.clean()
 
-    async def _periodically(self) -> None:
-        """Ring every run now and then: what was lost on the way is found again."""
-        while True:
-            self._pulse.period_started()
-            self._ring_all(spread=self._own.period_seconds / 2)
-            await asyncio.sleep(self._own.period_seconds)
+    def _ring(self, key: Key) -> None:
+        if self._term is not None:  # the beginning of a term rings every run
+            self._term.ring(key)
 
-    def _ring_all(self, spread: float = 0.0) -> None:
-        for key in self._store.runs.keys():
-            self._queue.add(key, random.uniform(0.0, spread))
+    def _forget(self, key: Key, uid: str) -> None:
+        if self._term is not None:
+            self._term.forget(key, uid)
 
-    async def _audit_periodically(self) -> None:
-        while True:
-            await asyncio.sleep(self._own.audit_seconds)
-            self._observer.clean()
-            self._reports.clean()
-            try:
-                gone = await self._audit.take()
-            except ClusterError as error:
-                logger.warning("The watches can't be compared with the API server: %s", error.message)
-                continue
-            for key in gone:
-                self._queue.add(key)
+    def _reports(self) -> Any:
+        return self._term.reports if self._term is not None else None
+
+    def _oldest(self) -> float:
+        return self._term.oldest() if self._term is not None else 0.0
 
     def _health(self) -> Health:
-        own = self._own
+        own = self.own
         return Health(
             (
                 Check(
-                    lambda: self._pulse.monotonic() - self._audit.in_step_at if self._ready else 0.0,
+                    lambda: self.pulse.monotonic() - self._watches.in_step_at if self._watches.ready else 0.0,
                     own.deaf_seconds,
                     "The watches have not been in step for {value:.0f} s (limit {limit:.0f} s).",
                 ),
                 Check(
-                    lambda: self._queue.oldest() if self._ready else 0.0,
+                    self._oldest,
                     OLDEST_KEY_SECONDS,
                     "A run has been waiting for a pass for {value:.0f} s (limit {limit:.0f} s).",
                 ),
                 Check(
-                    lambda: self._pulse.since_period() if self._ready else 0.0,
+                    lambda: self.pulse.since_period() if self._term is not None else 0.0,
                     own.period_seconds * 2 + 30.0,
                     "The periodic pass was started {value:.0f} s ago (limit {limit:.0f} s).",
                 ),
-                Check(self._pulse.lag, LAG_SECONDS, "The event loop was late by {value:.1f} s (limit {limit:.0f} s)."),
+                Check(self.pulse.lag, LAG_SECONDS, "The event loop was late by {value:.1f} s (limit {limit:.0f} s)."),
             )
         )
 
     def _follow_metrics(self) -> None:
-        follow = self._metrics.follow
-        follow("queue_length", "Runs that are due or will be.", lambda: float(len(self._queue)))
-        follow("queue_oldest_seconds", "For how long the oldest due run has waited.", self._queue.oldest)
-        follow("loop_lag_seconds", "How late the event loop was, of the last half minute.", self._pulse.lag)
+        follow = self.metrics.follow
+        follow(
+            "queue_length",
+            "Runs that are due or will be.",
+            lambda: float(len(self._term) if self._term is not None else 0),
+        )
+        follow("queue_oldest_seconds", "For how long the oldest due run has waited.", self._oldest)
+        follow("loop_lag_seconds", "How late the event loop was, of the last half minute.", self.pulse.lag)
+        follow("leader", "Whether this replica acts.", lambda: float(self._leadership.may_act()))
         follow(
             "watch_age_seconds",
             "Since when the watches were last seen to be in step.",
-            lambda: self._pulse.monotonic() - self._audit.in_step_at,
+            lambda: self.pulse.monotonic() - self._watches.in_step_at,
         )
 
     def _heed_signals(self) -> None:
@@ -227,6 +162,16 @@ class Operator:
     async def _stop_on_signal(self) -> None:
         await self._stop.wait()
         logger.info("The operator was told to end.")
+
+
+def _leadership(client: Client, own: OperatorSettings) -> Leadership:
+    """By the Lease where the settings name one."""
+    if not own.lease:
+        return Alone()
+    namespace, name = own.lease
+    # A container that was started anew in its pod is the same replica, since the earlier one is dead for certain.
+    identity = own.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
+    return Elected(Lease(client, namespace, name), identity, own.address, own.lease_seconds)
 
 
 def _tell_why(done: set[asyncio.Task[None]]) -> int:

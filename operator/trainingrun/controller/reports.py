@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from trainingrun.api import names
+from trainingrun.api.training import Checkpoints
+from trainingrun.api.training_run import parse_status
 from trainingrun.cluster.client import Client
 from trainingrun.cluster.errors import ClusterError
 from trainingrun.cluster.kinds import POD
@@ -15,7 +19,9 @@ from trainingrun.cluster.recent import Recent
 from trainingrun.cluster.shelf import Key
 from trainingrun.cluster.snapshots import Snapshots
 from trainingrun.cluster.store import Store
-from trainingrun_workers.contract import Snapshot
+from trainingrun.cluster.views import SeenPod, seen_pod
+from trainingrun.plan.retained import retained
+from trainingrun_workers.contract import Answer, Snapshot
 
 MAX_BODY: Final = 64 * 1024
 TOKEN_SECONDS: Final = 60.0  # how long the API server's word on a token is good
@@ -52,8 +58,8 @@ class Reports:
         self._client, self._store, self._snapshots, self._ring = client, store, snapshots, ring
         self._bearers: Recent[str, Bearer | None] = Recent()
 
-    async def take(self, authorization: str, body: bytes) -> None:
-        """Take one report; ReportError where it is refused."""
+    async def take(self, authorization: str, body: bytes) -> Answer | None:
+        """Take one report; yields what its stage is to be answered. ReportError where it is refused."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise ReportError(401, "The report carries no bearer token.")
@@ -69,6 +75,7 @@ class Reports:
             raise ReportError(404, f"There is no run {snapshot.run} with uid {snapshot.uid}.")
         await self._check_pod(bearer, snapshot)
         self._ring(key, 0.0 if self._snapshots.put(snapshot) else LATER)
+        return answer_to(snapshot, run.value.raw) if snapshot.stage == "pretrain" else None
 
     def clean(self) -> None:
         """Forget tokens that have not been seen for a while."""
@@ -85,19 +92,17 @@ class Reports:
             raise ReportError(503, f"The token can't be checked: {error.message}") from error
 
     async def _check_pod(self, bearer: Bearer, snapshot: Snapshot) -> None:
-        """The token's pod must be of the attempt that it reports on."""
+        """The token's pod must be of the attempt that it reports on, and owned by it: labels alone prove nothing."""
         key = (snapshot.namespace, snapshot.run)
         seen = next((one.value for one in self._store.pods.of(key) if one.uid == bearer.pod_uid), None)
-        said = (snapshot.run, snapshot.stage, snapshot.attempt)
-        if seen is not None:
-            proved = (snapshot.run, seen.view.stage, seen.view.attempt)
-        else:
-            proved = await self._pod_by_name(bearer)
-        if proved != said:
-            raise ReportError(403, f"Pod {bearer.pod} is not of run, stage and attempt {said}.")
+        if seen is None:
+            seen = await self._pod_by_name(bearer, snapshot.run)
+        said = (snapshot.stage, snapshot.attempt)
+        if seen is None or not seen.owner or (seen.view.stage, seen.view.attempt) != said:
+            raise ReportError(403, f"Pod {bearer.pod} is not of run {snapshot.run}, stage and attempt {said}.")
 
-    async def _pod_by_name(self, bearer: Bearer) -> tuple[str, str, int]:
-        """Run, stage and attempt of a pod that the watch has not shown yet."""
+    async def _pod_by_name(self, bearer: Bearer, run: str) -> SeenPod | None:
+        """A pod that the watch has not shown yet; None where it is not of this run."""
         try:
             raw = await self._client.get(POD, bearer.namespace, bearer.pod)
         except ClusterError as error:
@@ -105,10 +110,20 @@ class Reports:
         if raw is None or raw["metadata"]["uid"] != bearer.pod_uid:
             raise ReportError(403, f"There is no pod {bearer.pod} with the token's uid.")
         self._store.put(POD, raw)
-        labels = raw["metadata"].get("labels") or {}
-        attempt = str(labels.get(names.LABEL_ATTEMPT, ""))
-        stage = str(labels.get(names.LABEL_STAGE, ""))
-        return str(labels.get(names.LABEL_RUN, "")), stage, int(attempt) if attempt.isdigit() else 0
+        return seen_pod(raw) if (raw["metadata"].get("labels") or {}).get(names.LABEL_RUN) == run else None
+
+
+def answer_to(snapshot: Snapshot, raw: Mapping[str, Any]) -> Answer | None:
+    """What a pretrain stage is answered; None to pods that save nothing and where the run can't be read."""
+    if snapshot.index:
+        return None
+    try:
+        # No more than is needed: reports are many.
+        wanted = Checkpoints.model_validate(raw["spec"]["pretrain"].get("checkpoints") or {})
+        status = parse_status({"checkpoints": (raw.get("status") or {}).get("checkpoints") or []})
+    except (ValidationError, KeyError):
+        return None
+    return retained(wanted, status.checkpoints)
 
 
 def bearer_of(review: Mapping[str, Any]) -> Bearer | None:

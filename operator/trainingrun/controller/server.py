@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from trainingrun.api import names
+from trainingrun.controller.forwarding import FORWARDED, Forwarder
 from trainingrun.controller.health import Health
 from trainingrun.controller.metrics import Metrics
 from trainingrun.controller.reports import MAX_BODY, ReportError, Reports
@@ -16,9 +17,17 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Server:
     """What the operator answers; plain HTTP, since all it takes is a token of no use anywhere else."""
 
-    def __init__(self, reports: Reports, metrics: Metrics, health: Health, ready: Callable[[], bool]) -> None:
-        """`ready` says whether the watches have shown what there is."""
-        self._reports, self._metrics, self._health, self._ready = reports, metrics, health, ready
+    def __init__(
+        self,
+        reports: Callable[[], Reports | None],
+        forwarder: Forwarder,
+        metrics: Metrics,
+        health: Health,
+        ready: Callable[[], bool],
+    ) -> None:
+        """`reports` yields None while another replica acts; `ready` says whether the watches are in step."""
+        self._reports, self._forwarder = reports, forwarder
+        self._metrics, self._health, self._ready = metrics, health, ready
 
     def application(self) -> web.Application:
         """The application with its four paths."""
@@ -41,14 +50,27 @@ class Server:
         return runner
 
     async def _take_report(self, request: web.Request) -> web.Response:
+        authorization = request.headers.get("Authorization", "")
+        body = await request.read()  # above the limit this is a 413 by itself
+        reports = self._reports()
+        if reports is None:
+            return await self._send_on(request, authorization, body)
         try:
-            body = await request.read()  # above the limit this is a 413 by itself
-            await self._reports.take(request.headers.get("Authorization", ""), body)
+            answer = await reports.take(authorization, body)
         except ReportError as error:
             self._metrics.on_report(str(error.status))
             return web.Response(status=error.status, text=str(error))
         self._metrics.on_report("taken")
-        return web.Response(status=204)
+        if answer is None:
+            return web.Response(status=204)
+        return web.Response(text=answer.to_json(), content_type="application/json")
+
+    async def _send_on(self, request: web.Request, authorization: str, body: bytes) -> web.Response:
+        if FORWARDED in request.headers:
+            return web.Response(status=503, text="This replica does not act yet, or any more.")
+        self._metrics.on_report("forwarded")
+        answer = await self._forwarder.forward(authorization, body)
+        return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.page(), headers={"Content-Type": TEXT})

@@ -31,6 +31,20 @@ def _flag(text: str) -> bool:
     return text == "true"
 
 
+def _lease(text: str) -> tuple[str, str] | None:
+    namespace, slash, name = text.partition("/")
+    if text and not (namespace and slash and name):
+        raise ValueError("it is not NAMESPACE/NAME")
+    return (namespace, name) if text else None
+
+
+def _url(text: str) -> str:
+    """A URL whose host may be an IPv6 address without its brackets, as a pod's own is given."""
+    scheme, _, rest = text.partition("://")
+    host, _, port = rest.rpartition(":")
+    return f"{scheme}://[{host}]:{port}" if ":" in host and not host.startswith("[") else text
+
+
 def _optional_whole(text: str) -> int | None:
     return int(text) if text else None
 
@@ -66,6 +80,10 @@ OPERATOR_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "AUDIT_SECONDS": ("audit_seconds", float),
     "SILENCE_SECONDS": ("silence_seconds", float),
     "DEAF_SECONDS": ("deaf_seconds", float),
+    "LEASE": ("lease", _lease),
+    "LEASE_SECONDS": ("lease_seconds", int),
+    "IDENTITY": ("identity", str),
+    "ADDRESS": ("address", _url),
     "LOG_LEVEL": ("log_level", str),
 }
 
@@ -83,6 +101,10 @@ class OperatorSettings:
     audit_seconds: float = 45.0  # between two comparisons of the watches with the API server
     silence_seconds: float = 70.0  # of a watch until it is made anew; the API server says something each minute
     deaf_seconds: float = 180.0  # since the watches were last in step until the probe fails
+    lease: tuple[str, str] | None = None  # namespace and name of the Lease that lets one replica act; None to act alone
+    lease_seconds: int = 12  # after the last renewal until another replica takes over
+    identity: str = ""  # of this replica, the same after a restart of its container; made up where it is empty
+    address: str = ""  # URL at which other replicas reach this one
     log_level: str = "INFO"
 
 

@@ -50,6 +50,18 @@ def work_name(run: str, stage: str, attempt: int) -> str:
     return f"{run}-{stage}-a{attempt}"
 
 
+def work_metadata(child: Child, spec: Manifest, queue: str | None) -> Manifest:
+    """The metadata of a Job or PyTorchJob, with the hash of what it is rendered from.
+
+    Kueue takes what carries its label and begins suspended: it alone sets and takes back the suspension from then on,
+    and the pods inherit neither.
+    """
+    if queue is None:
+        return child.metadata(annotations={names.ANNOTATION_RENDERED: digest(spec)})
+    labels = {**child.labels, names.LABEL_QUEUE: queue}
+    return child.metadata(annotations={names.ANNOTATION_RENDERED: digest([spec, queue])}, labels=labels)
+
+
 def owner(run: Metadata) -> Manifest:
     """The owner reference of the run's children."""
     return {

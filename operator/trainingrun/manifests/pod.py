@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.api.data import Placement
+from trainingrun.api.data import Placement, Resources
 from trainingrun.manifests.meta import Child, Manifest
 from trainingrun_workers import contract
 
@@ -36,8 +36,11 @@ class PodPlan:
     gpu_resource: str = "nvidia.com/gpu"
     devices: dict[str, int] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # Secrets in the run's namespace whose keys become environment variables
     grace_seconds: int = 30
     shm_size: str | None = None
+    avoided_nodes: tuple[str, ...] = ()
+    scheduler_name: str | None = None  # the cluster's own where it is None
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,24 @@ def pod_template(plan: PodPlan, defaults: PodDefaults) -> Manifest:
         "tolerations": [one.model_dump(by_alias=True, exclude_none=True) for one in plan.placement.tolerations],
         "priorityClassName": plan.placement.priority_class_name,
         "runtimeClassName": defaults.runtime_class_name,
+        "schedulerName": plan.scheduler_name,
+        "affinity": _keep_away(plan.avoided_nodes),
     }
     spec.update({key: value for key, value in optional.items() if value})
     metadata: Manifest = {"labels": {**defaults.labels, **plan.child.labels}}
     if defaults.annotations:
         metadata["annotations"] = dict(defaults.annotations)
     return {"metadata": metadata, "spec": spec}
+
+
+def _keep_away(nodes: tuple[str, ...]) -> Manifest:
+    """An affinity for every node but these, by name: the label kubernetes.io/hostname may be something else."""
+    if not nodes:
+        return {}
+    # The API takes one value in each requirement about a field.
+    fields = [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes]
+    required = {"nodeSelectorTerms": [{"matchFields": fields}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
 def _pod_security(defaults: PodDefaults) -> Manifest:
@@ -99,7 +114,9 @@ def _pod_security(defaults: PodDefaults) -> Manifest:
 
 def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
     environment = {**ENVIRONMENT, **defaults.environment, **plan.environment}
-    return {
+    # By reference alone: the kubelet reads them, the operator never does. A variable of `env` stands before theirs.
+    secrets: Manifest = {"envFrom": [{"secretRef": {"name": name}} for name in plan.secrets]} if plan.secrets else {}
+    return secrets | {
         "name": plan.container,
         "image": plan.image,
         "imagePullPolicy": defaults.image_pull_policy,
@@ -123,14 +140,18 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
 
 
 def _resources(plan: PodPlan, defaults: PodDefaults) -> Manifest:
-    own = plan.placement.resources
     devices = {name: str(count) for name, count in plan.devices.items()}
     if plan.gpus:
         devices[plan.gpu_resource] = str(plan.gpus)
-    default = defaults.default_resources if not (own.requests or own.limits) else {}
-    requests = {**default.get("requests", {}), **own.requests, **devices}
-    limits = {**default.get("limits", {}), **own.limits, **devices}
-    return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
+    found = container_resources(plan.placement.resources, defaults.default_resources)
+    return {key: {**value, **devices} for key, value in found.items() if value or devices}
+
+
+def container_resources(own: Resources, default: Manifest) -> dict[str, dict[str, str]]:
+    """Requests and limits of a stage's container, devices aside: the run's, or the installation's where it has none."""
+    if own.requests or own.limits:
+        return {"requests": own.requests, "limits": own.limits}
+    return {"requests": default.get("requests", {}), "limits": default.get("limits", {})}
 
 
 def _volumes(plan: PodPlan, defaults: PodDefaults) -> list[Manifest]:

@@ -3,11 +3,16 @@
 import copy
 
 from trainingrun.api import names
-from trainingrun.manifests.meta import Child, Manifest, digest
+from trainingrun.manifests.meta import Child, Manifest, work_metadata
 
 
-def pytorchjob(child: Child, template: Manifest, nodes: int, processes_per_node: int) -> Manifest:
-    """A PyTorchJob whose pods never restart; `Worker` is left out for one node, since zero replicas make a pod."""
+def pytorchjob(
+    child: Child, template: Manifest, nodes: int, processes_per_node: int, queue: str | None = None
+) -> Manifest:
+    """A PyTorchJob whose pods never restart; `Worker` is left out for one node, since zero replicas make a pod.
+
+    In a queue it begins suspended.
+    """
     replicas = {"Master": _replica(template, 1)}
     if nodes > 1:
         replicas["Worker"] = _replica(template, nodes - 1)
@@ -18,8 +23,9 @@ def pytorchjob(child: Child, template: Manifest, nodes: int, processes_per_node:
         "nprocPerNode": str(processes_per_node),
         "pytorchReplicaSpecs": replicas,
     }
-    annotations = {names.ANNOTATION_RENDERED: digest(spec)}
-    metadata = child.metadata(annotations=annotations)
+    if queue is not None:
+        spec["runPolicy"]["suspend"] = True
+    metadata = work_metadata(child, spec, queue)
     return {"apiVersion": names.KUBEFLOW_API_VERSION, "kind": "PyTorchJob", "metadata": metadata, "spec": spec}
 
 

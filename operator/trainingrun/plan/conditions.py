@@ -10,8 +10,8 @@ from trainingrun.plan.gates import Gate
 NEEDS_A_PERSON = frozenset(
     {
         "ClaimLost", "ClaimMissing", "ClaimNotShared", "ClaimTooSmall", "ContainerCannotStart", "ImagePullFailed",
-        "InputsChanged", "InvalidSpec", "ObjectRefused", "PodsRefused", "PyTorchJobMissing", "Unschedulable",
-        "VolumeFull",
+        "InputsChanged", "InvalidSpec", "ObjectRefused", "PodsMissing", "PodsRefused", "PyTorchJobMissing",
+        "Unschedulable", "VolumeFull",
     }
 )  # fmt: skip
 
@@ -100,11 +100,13 @@ def _stage_message(stage: StageStatus) -> str:
 
 
 def _summary(draft: Draft, phase: Phase, gate: Gate | None) -> str:
-    running = [stage.name for stage in draft.stages.values() if stage.phase == "Running"]
+    started = [stage for stage in draft.stages.values() if stage.phase == "Running"]
     if phase == "Succeeded":
         return "Every stage is complete."
     if phase == "Running":
-        return f"Running: {', '.join(running)}."
+        queued = ", ".join(stage.name for stage in started if stage.reason == "Queued")
+        running = ", ".join(stage.name for stage in started if stage.reason != "Queued")
+        return " ".join(f"{what}: {names}." for what, names in (("Running", running), ("Queued", queued)) if names)
     if phase == "Failed":
         return " ".join(_stage_message(stage) for stage in draft.stages.values() if stage.phase == "Failed")
     if gate is not None:

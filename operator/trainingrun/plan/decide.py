@@ -49,7 +49,7 @@ def _step(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     _reopen(draft, instance, gate)
     phase = draft.stages[instance.name].phase
     if phase == "Running":
-        running.follow(draft, instance)
+        running.follow(draft, instance, gate)
     elif phase in ("Pending", "Waiting", "Suspended"):
         starting.try_start(draft, instance, gate)
 
@@ -60,12 +60,21 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     if stage.phase == "Failed" and stage.generation != draft.generation and gate is None:
         fresh = {"restarts": 0, "stalled": 0, "not_before": None, "finished_at": None, "inputs": None}
         draft.set(instance.name, phase="Waiting", **fresh)
+        if stage.inputs not in (None, place.inputs):
+            _forget_output(draft, instance)
     if stage.inputs in (None, place.inputs) or instance.kind not in ("convert", "evaluate", "release"):
         return
     if stage.phase in ("Succeeded", "Waiting"):
         if instance.kind == "evaluate" and instance.variant is None:
             checkpoints.forget_scores(draft)
         draft.set(instance.name, phase="Waiting", inputs=None, finished_at=None, output={})
+
+
+def _forget_output(draft: Draft, instance: Instance) -> None:
+    """Forget what lies in a folder that is not the stage's any more."""
+    draft.set(instance.name, progress=None, last_step=None, skips=[])
+    if instance.kind == "pretrain":
+        draft.checkpoints.clear()
 
 
 def _requeue(draft: Draft, before: TrainingRunStatus, after: TrainingRunStatus) -> float | None:

@@ -4,7 +4,15 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
-from trainingrun.api.status import MAX_ATTEMPTS, MAX_CHECKPOINTS, MAX_MESSAGE, Attempt, CheckpointStatus, StageStatus
+from trainingrun.api.status import (
+    MAX_ATTEMPTS,
+    MAX_CHECKPOINTS,
+    MAX_MESSAGE,
+    Attempt,
+    CheckpointStatus,
+    GpuHours,
+    StageStatus,
+)
 from trainingrun.plan.observed import Observed, PodView, WorkView
 from trainingrun.stages.context import Context
 
@@ -32,6 +40,9 @@ class Draft:
         }
         self.attempts: list[Attempt] = list(status.attempts)
         self.checkpoints: dict[int, CheckpointStatus] = {one.step: one for one in status.checkpoints}
+        self.suspected_nodes: list[str] = list(status.suspected_nodes)
+        self.avoided_nodes: list[str] = list(status.avoided_nodes)
+        self.gpu_hours: GpuHours = status.gpu_hours
         self.wakeups: list[float] = []  # seconds until another look is due
 
     @property
@@ -58,14 +69,18 @@ class Draft:
 
     def leftovers(self, name: str) -> tuple[str, ...]:
         """Names of objects and pods of a stage's attempts so far that still hold something."""
-        work = [one.name for one in self.observed.work if one.stage == name]
+        last = self.stages[name].attempt
+        done = {one.name for one in self.observed.work if one.attempt == last and one.end == "Complete"}
+        work = [one.name for one in self.observed.work if one.stage == name and one.name not in done]
         pods = [one.name for one in self.observed.pods if one.stage == name and one.phase in ("Pending", "Running")]
         return (*work, *pods)
 
     def begin_attempt(self, name: str) -> None:
         """Record that a stage's next attempt starts now."""
         stage = self.stages[name]
-        self.attempts.append(Attempt(stage=name, number=stage.attempt + 1, started_at=timestamp(self.now)))
+        safe = stage.progress.checkpoint if stage.progress is not None else None
+        started = timestamp(self.now)
+        self.attempts.append(Attempt(stage=name, number=stage.attempt + 1, started_at=started, from_step=safe))
 
     def end_attempt(self, name: str, **fields: Any) -> None:
         """Record how a stage's newest attempt ended; an attempt too old for the list is left alone."""

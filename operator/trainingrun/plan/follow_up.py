@@ -3,6 +3,7 @@
 from typing import Final
 
 from trainingrun.api.status import StageStatus, TrainingRunStatus
+from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import Manifest, work_name
 from trainingrun.manifests.persistentvolumeclaim import persistentvolumeclaim
 from trainingrun.plan import gates
@@ -12,7 +13,7 @@ from trainingrun.plan.gates import Gate
 from trainingrun.plan.observed import PodView, WorkView
 from trainingrun.stages.builders import objects as build
 
-OVER: Final = frozenset({"Pending", "Waiting", "Suspended"})  # phases in which no attempt's object may remain
+OVER: Final = frozenset({"Pending", "Waiting", "Suspended"})  # phases in which no attempt may be at work
 
 
 def objects(draft: Draft, persisted: TrainingRunStatus, invalid: Gate | None) -> tuple[Manifest, ...]:
@@ -20,9 +21,8 @@ def objects(draft: Draft, persisted: TrainingRunStatus, invalid: Gate | None) ->
     if invalid is not None:
         return ()
     made: list[Manifest] = []
-    template = draft.context.run.spec.storage.claim
-    if draft.observed.claim is None and template is not None:
-        made.append(persistentvolumeclaim(draft.context.run.metadata, template))
+    if draft.observed.claim is None:
+        made.extend(claim(draft.context.run))
     known = {stage.name: stage for stage in persisted.stages}
     present = {(one.stage, one.attempt) for one in draft.observed.work}
     for instance in draft.context.instances:
@@ -33,6 +33,14 @@ def objects(draft: Draft, persisted: TrainingRunStatus, invalid: Gate | None) ->
         if draft.stages[instance.name].phase == "Running" and gates.kind(draft, instance) is None:
             made.extend(build(draft.context, instance, stage.attempt, tuple(stage.batch)))
     return tuple(made)
+
+
+def claim(run: TrainingRun) -> list[Manifest]:
+    """The claim that the run asks for; none where it names one that is there."""
+    storage = run.spec.storage
+    if storage.claim is None:
+        return []
+    return [persistentvolumeclaim(run.metadata, storage.claim, storage.deletion_policy == "Delete")]
 
 
 def deletions(draft: Draft, persisted: TrainingRunStatus) -> tuple[Deletion, ...]:
@@ -54,7 +62,8 @@ def _is_over(draft: Draft, stage: StageStatus | None, work: WorkView) -> bool:
     if stage is None or work.attempt < stage.attempt:
         return True
     if stage.phase in OVER:
-        return True
+        # A batch that is complete holds nothing: it stays for its logs until the next one is started, if there is one.
+        return work.end != "Complete" or work.attempt != stage.attempt
     # A failed stage keeps its ended pods for their logs, and gives back what still runs.
     pods = [pod for pod in draft.observed.pods if (pod.stage, pod.attempt) == (work.stage, work.attempt)]
     return stage.phase == "Failed" and any(pod.phase in ("Pending", "Running") for pod in pods)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from trainingrun.api.base import quantity
 from trainingrun.plan import validity
 from trainingrun.plan.draft import Draft, epoch
+from trainingrun.plan.waits import LONGEST_BACKOFF, left
 from trainingrun.stages.instances import Instance
 
 
@@ -53,7 +54,7 @@ def storage(draft: Draft) -> Gate | None:
         )
     if claim.deleting or claim.phase == "Lost":
         return Gate("ClaimLost", f"Claim {claim.name} is {'being deleted' if claim.deleting else 'lost'}: replace it.")
-    spans = [one.name for one in context.instances if _pods(draft, one) > 1]
+    spans = [one.name for one in context.instances if pods(draft, one) > 1]
     if spans and not {"ReadWriteMany"} & set(claim.access_modes):
         return Gate(
             "ClaimNotShared",
@@ -69,7 +70,8 @@ def storage(draft: Draft) -> Gate | None:
     return None
 
 
-def _pods(draft: Draft, instance: Instance) -> int:
+def pods(draft: Draft, instance: Instance) -> int:
+    """How many pods an attempt of a stage has."""
     spec = draft.context.run.spec
     if instance.kind == "tokenize":
         return min(spec.tokenize.parallelism, spec.tokenize.shards * len(spec.data))
@@ -85,8 +87,10 @@ def stage(draft: Draft, instance: Instance) -> Gate | None:
     if unserved is not None:
         return unserved
     known = draft.stages[instance.name]
-    if known.not_before is not None and epoch(known.not_before) > draft.now:
-        draft.wake_in([epoch(known.not_before) - draft.now])
+    # Another replica may have written the time, by another clock.
+    wait = left(epoch(known.not_before) - LONGEST_BACKOFF, LONGEST_BACKOFF, draft.now) if known.not_before else 0.0
+    if wait:
+        draft.wake_in([wait])
         return Gate(known.reason or "BackingOff", known.message or "")
     return _neighbour(draft, instance) or _leftovers(draft, instance)
 

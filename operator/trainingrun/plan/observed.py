@@ -18,7 +18,11 @@ class WorkView:
     stage: str
     attempt: int
     rendered: str  # the hash in its annotation of what it was rendered from
+    pods: int = 1  # of a Job by its spec; 1 for a PyTorchJob, whose size nothing asks for
+    replaces_pods: bool = False  # by its spec: a pod that dies is replaced alone, and the others go on
+    given_up: str = ""  # indexes of such a Job whose pods have failed too often: "3,5-7"
     deleting: bool = False
+    suspended: bool = False  # by its spec: it waits in a queue, or is being taken back into it
     end: Literal["", "Complete", "Failed"] = ""
     end_message: str = ""  # of the condition that says so
     ended_at: float | None = None  # seconds since the epoch

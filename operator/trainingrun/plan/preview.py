@@ -1,8 +1,8 @@
 """What a run would be given, without a cluster: the objects of every stage's first attempt."""
 
 from trainingrun.manifests.meta import Manifest
-from trainingrun.manifests.persistentvolumeclaim import persistentvolumeclaim
 from trainingrun.plan import checkpoints
+from trainingrun.plan.follow_up import claim
 from trainingrun.stages.builders import objects
 from trainingrun.stages.context import Context
 from trainingrun.stages.instances import Instance
@@ -10,10 +10,8 @@ from trainingrun.stages.instances import Instance
 
 def first_attempts(context: Context) -> list[Manifest]:
     """The claim where it is the operator's to make, then the objects of each stage in the order in which it starts."""
-    run = context.run
-    claim = [persistentvolumeclaim(run.metadata, run.spec.storage.claim)] if run.spec.storage.claim else []
     made = (objects(context, one, 1, _batch(context, one)) for one in context.instances)
-    return claim + [manifest for manifests in made for manifest in manifests]
+    return claim(context.run) + [manifest for manifests in made for manifest in manifests]
 
 
 def _batch(context: Context, instance: Instance) -> tuple[int, ...]:

@@ -1,10 +1,20 @@
 """How far stages are: the newest report of each, at most one change in so many seconds."""
 
+import math
+from collections.abc import Mapping
+from typing import Final
+
 from trainingrun.api.status import Progress
 from trainingrun.plan import checkpoints
 from trainingrun.plan.draft import Draft, epoch, timestamp
 from trainingrun.stages.instances import Instance
 from trainingrun_workers.contract import Snapshot
+
+SPEED: Final = "textBytesPerSecond"  # the name under which a pod that tokenizes counts its own
+FRESH_SECONDS: Final = 60.0  # pods that have said nothing for so long are not at work
+MAX_COUNTS: Final = 200
+MAX_NOTES: Final = 8
+MAX_NOTE: Final = 256  # characters
 
 
 def take_reports(draft: Draft, instance: Instance) -> None:
@@ -17,36 +27,65 @@ def take_reports(draft: Draft, instance: Instance) -> None:
         checkpoints.note_complete(draft, newest.checkpoints)
     old = epoch(stage.progress.reported_at) if stage.progress else 0.0
     if newest.time - old >= draft.context.settings.progress_seconds:
-        draft.set(instance.name, progress=_progress(newest))
+        draft.set(instance.name, progress=_progress(draft, instance, newest))
 
 
 def newest_report(draft: Draft, instance: Instance) -> Snapshot | None:
     """The newest report of a stage's newest attempt, from whichever pod."""
+    return max(_reports(draft, instance), key=lambda one: (one.step, one.time), default=None)
+
+
+def _reports(draft: Draft, instance: Instance) -> list[Snapshot]:
     attempt = draft.stages[instance.name].attempt
     mine = [one for one in draft.observed.snapshots if one.stage == instance.name and one.attempt == attempt]
-    found = [one for one in mine if one.total > 0]  # before that a pod only says that it is there
-    return max(found, key=lambda one: (one.step, one.time), default=None)
+    return [one for one in mine if one.total > 0]  # before that a pod only says that it is there
 
 
 def last_words(draft: Draft, instance: Instance) -> None:
     """Take the newest report at an attempt's end, however young the one before."""
     newest = newest_report(draft, instance)
     if newest is not None:
-        draft.set(instance.name, progress=_progress(newest))
+        draft.set(instance.name, progress=_progress(draft, instance, newest))
         if instance.kind == "pretrain":
             checkpoints.note_complete(draft, newest.checkpoints)
 
 
-def _progress(snapshot: Snapshot) -> Progress:
-    return Progress(
+def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
+    progress = Progress(
         step=snapshot.step,
         total=snapshot.total,
         unit=snapshot.unit,
         loss=None if snapshot.loss is None else round(snapshot.loss, 5),
         tokens=snapshot.tokens,
-        tokens_per_second=None if snapshot.tokens_per_second is None else round(snapshot.tokens_per_second, 1),
+        tokens_per_second=_rate(snapshot.tokens_per_second),
         eta_seconds=None if snapshot.eta_seconds is None else round(snapshot.eta_seconds),
         checkpoint=snapshot.checkpoint,
         activity=snapshot.activity or None,
+        notes=[str(note)[:MAX_NOTE] for note in snapshot.notes[:MAX_NOTES]],
         reported_at=timestamp(snapshot.time),
     )
+    if instance.kind != "tokenize":
+        return progress
+    at_work = [one for one in _reports(draft, instance) if snapshot.time - one.time < FRESH_SECONDS]
+    rates = {
+        "tokens_per_second": _rate(sum(one.tokens_per_second or 0.0 for one in at_work)),
+        "text_bytes_per_second": _rate(sum(_numbers(one).get(SPEED, 0.0) for one in at_work)),
+    }
+    return progress.model_copy(update={"counts": _counts(snapshot), **rates})
+
+
+def _rate(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 1)
+
+
+def _counts(snapshot: Snapshot) -> dict[str, int]:
+    """Those that are not nought: of the stage first, then of its sources."""
+    told = {name: round(value) for name, value in _numbers(snapshot).items() if name != SPEED}
+    names = sorted((name for name, value in told.items() if value), key=lambda name: ("." in name, name))
+    return {name: told[name] for name in names[:MAX_COUNTS]}
+
+
+def _numbers(snapshot: Snapshot) -> dict[str, float]:
+    """The counts of a report, which anybody's pod may have sent."""
+    counts = snapshot.counts if isinstance(snapshot.counts, Mapping) else {}
+    return {name: one for name, one in counts.items() if isinstance(one, int | float) and math.isfinite(one)}

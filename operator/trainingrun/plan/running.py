@@ -1,17 +1,24 @@
 """What becomes of a stage whose attempt is under way."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from trainingrun.plan import attempts, checkpoints, progress, starting, troubles
+from trainingrun.plan import attempts, checkpoints, gates, gpu_hours, placement, progress, starting, troubles
 from trainingrun.plan.draft import Draft, timestamp
+from trainingrun.plan.gates import Gate
 from trainingrun.plan.outcomes import Ended, Undecided, judge
 from trainingrun.stages.builders import objects
 from trainingrun.stages.instances import Instance
 
+MAX_FIGURES: Final = 30  # of an output that are told in the status
+MAX_OF_SOURCES: Final = 200
 
-def follow(draft: Draft, instance: Instance) -> None:
-    """Judge the attempt: it goes on with its progress told, or it has ended and the stage moves on."""
+
+def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
+    """Judge the attempt: it goes on with its progress told, or it has ended and the stage moves on.
+
+    `gate` is what would keep another attempt from starting.
+    """
     if draft.context.run.spec.suspend and not _just_completed(draft, instance):
         progress.last_words(draft, instance)
         message = "The run is suspended: spec.suspend is true."
@@ -27,6 +34,10 @@ def follow(draft: Draft, instance: Instance) -> None:
         return
     if isinstance(judged, Undecided):
         draft.wake_in([judged.look_again])
+    elif (called_off := placement.given_up(draft, instance) or _outnumbered(draft, instance, gate)) is not None:
+        progress.last_words(draft, instance)
+        attempts.end(draft, instance, called_off)
+        return
     progress.take_reports(draft, instance)
     _tell(draft, instance)
 
@@ -36,9 +47,22 @@ def _just_completed(draft: Draft, instance: Instance) -> bool:
     return work is not None and work.end == "Complete"
 
 
+def _outnumbered(draft: Draft, instance: Instance, gate: Gate | None) -> Ended | None:
+    """The end of a tokenize stage's attempt that has another number of pods than the run asks for by now.
+
+    What it has done lies on the volume, and the next attempt goes on with the rest. Only after a change to the run:
+    what else may cut the number of pods would do so again.
+    """
+    work, wanted = draft.work(instance.name), gates.pods(draft, instance)
+    changed = draft.stages[instance.name].generation != draft.generation
+    if instance.kind != "tokenize" or gate is not None or not changed or work is None or work.pods == wanted:
+        return None
+    message = f"tokenize.parallelism was changed: {wanted} pods instead of {work.pods} go on with what is not done."
+    return Ended("Replaced", "Replaced", message)
+
+
 def _tell(draft: Draft, instance: Instance) -> None:
     trouble = troubles.trouble(draft, instance)
-    stage = draft.stages[instance.name]
     if trouble is not None:
         if _may_be_replaced(draft, instance):
             attempts.end(
@@ -47,11 +71,22 @@ def _tell(draft: Draft, instance: Instance) -> None:
         else:
             draft.set(instance.name, reason=trouble.reason, message=trouble.message)
         return
-    running = any(pod.phase == "Running" for pod in draft.pods(instance.name))
-    reason = "Running" if running else "Started"
-    if stage.reason != reason:
-        words = "is running" if running else "was started"
-        draft.set(instance.name, reason=reason, message=f"Attempt {stage.attempt} of stage {instance.name} {words}.")
+    reason, message = _state(draft, instance)
+    draft.set(instance.name, reason=reason, message=message)
+
+
+def _state(draft: Draft, instance: Instance) -> tuple[str, str]:
+    """Reason and message of an attempt without trouble."""
+    attempt = f"Attempt {draft.stages[instance.name].attempt} of stage {instance.name}"
+    work = draft.work(instance.name)
+    if work is not None and work.given_up:
+        return "PodGivenUp", (
+            f"{attempt} has given up its pod of index {work.given_up}, which failed again and again: the others go on "
+            "with what is theirs, and the next attempt does the rest."
+        )
+    if any(pod.phase == "Running" for pod in draft.pods(instance.name)):
+        return "Running", f"{attempt} is running."
+    return "Started", f"{attempt} was started."
 
 
 def _may_be_replaced(draft: Draft, instance: Instance) -> bool:
@@ -65,6 +100,7 @@ def _may_be_replaced(draft: Draft, instance: Instance) -> bool:
 
 def _completed(draft: Draft, instance: Instance, ended: Ended) -> None:
     stage = draft.stages[instance.name]
+    gpu_hours.count(draft, instance, "Completed", ended.step)
     draft.end_attempt(instance.name, cause="Completed", exit_code=0, message=ended.message, step=ended.step)
     if starting.is_batched(instance):
         if instance.kind == "convert":
@@ -73,7 +109,7 @@ def _completed(draft: Draft, instance: Instance, ended: Ended) -> None:
             checkpoints.evaluated(draft, stage.batch, ended.outputs)
         draft.set(instance.name, phase="Waiting", stalled=0, reason="BatchCompleted", message=ended.message)
         return
-    output = ended.outputs[-1] if ended.outputs else {}
+    output = _last(ended.outputs)
     if instance.kind == "pretrain":
         total = draft.context.translated.pretrain.total_steps
         checkpoints.note_complete(draft, (*(output.get("checkpoints") or ()), total))
@@ -88,10 +124,29 @@ def _completed(draft: Draft, instance: Instance, ended: Ended) -> None:
     )
 
 
+def _last(outputs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The output of the pod that ended last, which has seen the others' work.
+
+    Of a tokenize stage that is the one with the most tokens: several pods may end in the same second.
+    """
+    return max(reversed(outputs), key=lambda one: one.get("tokens", 0), default={})
+
+
 def told(output: Mapping[str, Any]) -> dict[str, str]:
-    """The figures of an output that fit into the status: plain values as texts, the first thirty."""
+    """The figures of an output that fit into the status: plain values as texts, the first thirty.
+
+    Then those of each source of a tokenize stage, as SOURCE.documents, without what is nought.
+    """
     plain = {key: value for key, value in sorted(output.items()) if isinstance(value, bool | int | float | str)}
-    return {key: _text(value) for key, value in list(plain.items())[:30]}
+    sources = [one for one in output.get("sources") or () if isinstance(one, Mapping)]
+    of_each = {
+        f"{one.get('name')}.{key}": value
+        for one in sources
+        for key, value in sorted(one.items())
+        if isinstance(value, int | float) and value
+    }
+    shown = [*list(plain.items())[:MAX_FIGURES], *list(of_each.items())[:MAX_OF_SOURCES]]
+    return {key: _text(value) for key, value in shown}
 
 
 def _text(value: bool | int | float | str) -> str:

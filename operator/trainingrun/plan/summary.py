@@ -3,7 +3,7 @@
 from typing import Final
 
 from trainingrun.api.status import Phase, StageStatus, TrainingRunStatus
-from trainingrun.plan import validity
+from trainingrun.plan import bounds, validity
 from trainingrun.plan.conditions import conditions
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.gates import Gate
@@ -19,7 +19,7 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
     told = _told_stage(draft)
     progress = told.progress if told is not None else None
     old = draft.context.run.status
-    return TrainingRunStatus(
+    status = TrainingRunStatus(
         observed_generation=draft.generation,
         phase=phase,
         stage=told.name if told is not None and phase != "Succeeded" else None,
@@ -31,8 +31,12 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         stages=list(draft.stages.values()),
         attempts=draft.bounded_attempts(),
         checkpoints=draft.bounded_checkpoints(),
+        gpu_hours=draft.gpu_hours,
+        suspected_nodes=draft.suspected_nodes,
+        avoided_nodes=draft.avoided_nodes,
         warnings=list(validity.warnings(draft.context))[:16],
     )
+    return bounds.fitted(status)
 
 
 def run_phase(draft: Draft, gate: Gate | None) -> Phase:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from trainingrun.plan import gates
-from trainingrun.plan.draft import Draft
+from trainingrun.plan.draft import Draft, epoch
 from trainingrun.plan.gates import Gate
-from trainingrun.plan.observed import PodView
+from trainingrun.plan.observed import PodView, WorkView
+from trainingrun.plan.waits import left
 from trainingrun.stages.instances import Instance
 
+PODS_EXPECTED_SECONDS: Final = 60.0  # within which a controller that is there has made the pods of a gang
 IMAGE_REASONS: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
 
@@ -34,7 +36,12 @@ def _unschedulable(pod: PodView) -> Gate | None:
     return Gate("Unschedulable", f"Pod {pod.name} has no node: {pod.unschedulable}")
 
 
-POD_TROUBLES: Final[tuple[Callable[[PodView], Gate | None], ...]] = (_image, _container, _unschedulable)
+def start(pod: PodView) -> Gate | None:
+    """Why a pod that has a node does not start there, or None where nothing is known against it."""
+    return _image(pod) or _container(pod)
+
+
+POD_TROUBLES: Final[tuple[Callable[[PodView], Gate | None], ...]] = (start, _unschedulable)
 
 
 def trouble(draft: Draft, instance: Instance) -> Gate | None:
@@ -45,6 +52,29 @@ def trouble(draft: Draft, instance: Instance) -> Gate | None:
         return unserved
     if work is None and name in draft.observed.problems:
         return Gate("ObjectRefused", f"{name} can't be made: {draft.observed.problems[name]}")
+    if work is not None and work.suspended and not pods:
+        return Gate("Queued", _queued(draft, work))
     if work is not None and work.refusal and not pods:
         return Gate("PodsRefused", f"The pods of {work.kind} {work.name} can't be made: {work.refusal}")
+    if work is not None and work.kind == "PyTorchJob" and not pods and not work.end:
+        return _without_pods(draft, work)
     return next((gate for look in POD_TROUBLES for pod in pods if (gate := look(pod)) is not None), None)
+
+
+def _without_pods(draft: Draft, work: WorkView) -> Gate | None:
+    attempt = next((one for one in reversed(draft.attempts) if one.stage == work.stage), None)
+    started = epoch(attempt.started_at) if attempt is not None else 0.0
+    if remaining := left(started, PODS_EXPECTED_SECONDS, draft.now):
+        draft.wake_in([remaining])
+        return None
+    return Gate(
+        "PodsMissing",
+        f"{work.kind} {work.name} has no pods: see whether its controller, Kubeflow's training-operator, is running.",
+    )
+
+
+def _queued(draft: Draft, work: WorkView) -> str:
+    queue = draft.context.run.spec.scheduling.queue_name
+    if queue is None:
+        return f"{work.kind} {work.name} was suspended by something other than the run, which waits for its release."
+    return f"{work.kind} {work.name} waits in queue {queue} until it is admitted."

@@ -33,9 +33,10 @@ def objects(context: Context, instance: Instance, attempt: int, batch: tuple[int
     child = context.child(instance.name, attempt)
     template = pod_template(_pod_plan(context, instance, attempt, need), context.pod_defaults)
     document = configmap(child, stage_input(context, instance, attempt, need).to_json())
+    queue = context.run.spec.scheduling.queue_name
     if instance.is_gang:
-        return document, pytorchjob(child, template, need.pods, max(need.gpus, 1))
-    return document, job(child, template, need.pods)
+        return document, pytorchjob(child, template, need.pods, max(need.gpus, 1), queue)
+    return document, job(child, template, need.pods, queue)
 
 
 def stage_input(context: Context, instance: Instance, attempt: int, need: Need) -> StageInput:
@@ -67,6 +68,9 @@ def _pod_plan(context: Context, instance: Instance, attempt: int, need: Need) ->
         gpu_resource=need.gpu_resource,
         devices=need.devices or {},
         environment=need.environment or {},
+        secrets=need.secrets,
         grace_seconds=need.grace_seconds,
         shm_size=context.settings.shm_size,
+        avoided_nodes=tuple(context.run.status.avoided_nodes) if instance.is_gang else (),
+        scheduler_name=context.run.spec.scheduling.scheduler_name if instance.is_gang else None,
     )

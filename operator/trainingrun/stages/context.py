@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trainingrun.api.data import Placement
+from trainingrun.api.notes import Note
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import Child
 from trainingrun.manifests.pod import PodDefaults
-from trainingrun.stages.instances import Instance, instances
-from trainingrun.stages.layout import Place, places
+from trainingrun.stages.derived import Derived, derived
+from trainingrun.stages.instances import Instance
+from trainingrun.stages.layout import Place
 from trainingrun.stages.settings import Settings
-from trainingrun.stages.translated import Translated, translated
-from trainingrun_workers.contract import Spec
+from trainingrun.stages.translated import Translated
+from trainingrun_workers.contract import Skip, Spec
 
 
 @dataclass(frozen=True)
@@ -23,24 +25,44 @@ class Context:
     claim_bytes: int | None = None
 
     @cached_property
+    def _derived(self) -> Derived:
+        return derived(self.run)
+
+    @property
     def translated(self) -> Translated:
         """The engines' configurations."""
-        return translated(self.run)
+        return self._derived.translated
 
-    @cached_property
+    @property
     def places(self) -> dict[str, Place]:
         """The place of every stage, by name."""
-        return places(self.run, self.translated)
+        return self._derived.places
 
-    @cached_property
+    @property
     def instances(self) -> tuple[Instance, ...]:
         """Every stage, in order."""
-        return instances(self.run.spec)
+        return self._derived.instances
+
+    @property
+    def problems(self) -> tuple[Note, ...]:
+        """What is wrong with the spec: broken rules, then what the engines' configurations have to say."""
+        return self._derived.problems
 
     @property
     def claim(self) -> str:
         """Name of the run's claim: the user's own, or the one made for the run."""
         return self.run.spec.storage.claim_name or self.run.metadata.name
+
+    @property
+    def skips(self) -> tuple[Skip, ...]:
+        """The data that pretraining leaves out after bad losses, ascending by step.
+
+        They follow from what happened and not from what was asked for, so they are no part of the hash that names the
+        stage's folder: another hash would be another folder, and all checkpoints would be lost. What was left out is
+        told by each checkpoint's marker and by the model card.
+        """
+        stages = (one for one in self.run.status.stages if one.name == "pretrain")
+        return tuple(Skip(one.step, one.steps) for stage in stages for one in stage.skips)
 
     def child(self, stage: str, attempt: int) -> Child:
         """The attempt's objects' names and labels."""
@@ -49,21 +71,25 @@ class Context:
     @property
     def pod_defaults(self) -> PodDefaults:
         """What the installation decides for all pods."""
-        settings = self.settings
-        return PodDefaults(
-            image_pull_policy=settings.image_pull_policy,
-            image_pull_secrets=settings.image_pull_secrets,
-            service_account=settings.worker_service_account,
-            token_seconds=settings.token_seconds,
-            run_as_user=settings.run_as_user,
-            run_as_group=settings.run_as_group,
-            fs_group=settings.fs_group,
-            runtime_class_name=settings.runtime_class_name,
-            labels=settings.pod_labels,
-            annotations=settings.pod_annotations,
-            environment=settings.worker_env,
-            default_resources=settings.default_resources,
-        )
+        return pod_defaults(self.settings)
+
+
+def pod_defaults(settings: Settings) -> PodDefaults:
+    """What an installation decides for all pods."""
+    return PodDefaults(
+        image_pull_policy=settings.image_pull_policy,
+        image_pull_secrets=settings.image_pull_secrets,
+        service_account=settings.worker_service_account,
+        token_seconds=settings.token_seconds,
+        run_as_user=settings.run_as_user,
+        run_as_group=settings.run_as_group,
+        fs_group=settings.fs_group,
+        runtime_class_name=settings.runtime_class_name,
+        labels=settings.pod_labels,
+        annotations=settings.pod_annotations,
+        environment=settings.worker_env,
+        default_resources=settings.default_resources,
+    )
 
 
 @dataclass(frozen=True)
@@ -78,3 +104,4 @@ class Need:
     environment: dict[str, str] | None = None
     devices: dict[str, int] | None = None
     grace_seconds: int = 30
+    secrets: tuple[str, ...] = ()  # whose keys become environment variables

@@ -13,7 +13,7 @@ from trainingrun.manifests.meta import digest
 from trainingrun.stages.instances import Instance, instances
 from trainingrun.stages.translated import Translated, volume_path
 
-TOKEN_FORMAT: Final = "datatrove-1"
+TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
 ENGINES: Final = {
     "pretrain": "nanotron-0.4",
     "convert": "llama-1",
@@ -47,8 +47,14 @@ def token_folders(run: TrainingRun, translated: Translated) -> dict[str, str]:
 
 
 def _read_from(source: DataSource) -> dict[str, Any]:
-    path = volume_path(source.path)
-    return {"path": path, "glob": source.glob, "key": source.text_key, "limit": source.limit}
+    score = source.language_score
+    return {
+        "path": volume_path(source.path),
+        "glob": source.glob,
+        "key": source.text_key,
+        "limit": source.limit,
+        "score": [score.key, score.min] if score is not None else None,
+    }
 
 
 def places(run: TrainingRun, translated: Translated) -> dict[str, Place]:

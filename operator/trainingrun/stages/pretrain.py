@@ -27,6 +27,10 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         evaluate_every=run.evaluate.checkpoints.every if run.evaluate and run.evaluate.checkpoints else None,
         converted=context.places["convert"].folder,
         hang_timeout=seconds(pretrain.recovery.hang_timeout),
+        skips=context.skips,
+        loss_spike=pretrain.bad_loss.spike,
+        auto_interval=pretrain.checkpoints.interval == "auto",
+        seconds_between_failures=seconds(pretrain.recovery.mean_time_between_failures),
     )
     return Need(
         spec=spec,

@@ -1,5 +1,6 @@
 """The release stages: Jobs that make the published folder of the base model and of each variant."""
 
+from dataclasses import asdict
 from typing import Any
 
 import trainingrun
@@ -60,6 +61,8 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
             "config": translated.pretrain.config,
         },
     }
+    if context.skips:
+        made["pretrain"]["skipped"] = [asdict(one) for one in context.skips]
     if variant is not None:
         folder = context.places[instance_name("sft", variant)].folder
         made["sft"] = {"engine": "axolotl", "folder": folder, "config": translated.variants[variant].config}

@@ -35,7 +35,7 @@ def _under(place: str, notes: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 def translated(run: TrainingRun) -> Translated:
-    """The translations of a run; the translators remember equal inputs, so that this is cheap on every pass."""
+    """The translations of a run."""
     variants = {
         variant.name: _axolotl(variant.name, stage.sft)
         for variant in run.spec.variants

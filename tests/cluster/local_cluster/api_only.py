@@ -40,7 +40,8 @@ def api_server(folder: Path) -> Iterator[Path]:
                 *control_plane.api_server_flags(keys, f"http://127.0.0.1:{client}", "127.0.0.1", port),
                 "--disable-admission-plugins=ServiceAccount",
                 "--endpoint-reconciler-type=none",
-            ]
+            ],
+            control_plane.API_SERVER_ENVIRONMENT,
         )
         api.wait_until(lambda: control_plane.api_answers("127.0.0.1", port, keys), seconds=60)
         yield kubeconfig

@@ -1,6 +1,7 @@
 """The control groups that containers are in, whose members tell whom to end. Hierarchies of version 1 and 2."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +31,17 @@ def make(name: str) -> None:
                     (folder / setting).write_text((parent / setting).read_text())
 
 
+def _below(folder: Path) -> list[Path]:
+    """The folder and all below it; those that vanish meanwhile, as the groups of ended containers do, are left out."""
+    return [Path(path) for path, _, _ in os.walk(folder)]
+
+
 def members(name: str) -> Iterator[int]:
     """The pids in the control group and in those below it."""
     for hierarchy in _hierarchies():
-        for file in (hierarchy / name).rglob("cgroup.procs"):
+        for folder in _below(hierarchy / name):
             with contextlib.suppress(OSError):
-                yield from map(int, file.read_text().split())
+                yield from map(int, (folder / "cgroup.procs").read_text().split())
 
 
 def end(name: str) -> None:
@@ -47,7 +53,6 @@ def end(name: str) -> None:
         kill_pids(pids)
         time.sleep(0.05)
     for hierarchy in _hierarchies():
-        folders = [folder for folder in (hierarchy / name).rglob("*") if folder.is_dir()]
-        for folder in [*sorted(folders, reverse=True), hierarchy / name]:
+        for folder in sorted(_below(hierarchy / name), reverse=True):
             with contextlib.suppress(OSError):
                 folder.rmdir()

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from local_cluster import buildkit, cluster, from_source, programs, simulated
+from local_cluster import buildkit, cluster, from_source, gang_scheduling, programs, simulated
 from local_cluster.errors import ClusterError
 from local_cluster.kubectl import kubectl
 from local_cluster.node import members
@@ -78,6 +78,15 @@ def _simulate(options: argparse.Namespace) -> None:
     simulated.simulate(cluster.kubeconfig(), options.count)
 
 
+def _gang_scheduling(options: argparse.Namespace) -> None:
+    if cluster.way() == cluster.USERS:
+        raise ClusterError(
+            f"{cluster.kubeconfig()} is yours: install a gang scheduler as docs/gang-scheduling.md says."
+        )
+    turn = {"on": gang_scheduling.turn_on, "off": gang_scheduling.turn_off}[options.switch]
+    turn(cluster.kubeconfig())
+
+
 def _status(_options: argparse.Namespace) -> int:
     print(cluster.way().what)
     for process in from_source.processes():
@@ -114,5 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     command("kill-node", _kill_node, "let a node die as in a power cut").add_argument("name", metavar="NAME")
     command("restore-node", _restore_node, "start a killed node again").add_argument("name", metavar="NAME")
     command("simulate", _simulate, "have N simulated nodes, 0 for none").add_argument("count", type=int, metavar="N")
+    command("gang-scheduling", _gang_scheduling, "have a scheduler of whole gangs, or not").add_argument(
+        "switch", choices=("on", "off")
+    )
     command("status", _status, "say what runs")
     return parser

@@ -9,6 +9,7 @@ from local_cluster import (
     cgroups,
     containerd,
     control_plane,
+    gang_scheduling,
     images,
     kubelet,
     mounts,
@@ -83,7 +84,11 @@ def synchronise_images(wanted: list[str]) -> None:
 def processes() -> list[Process]:
     """Every process that the cluster may have."""
     of_nodes = [process for node in known() for process in (node.containerd, node.kubelet)]
-    return [*control_plane.processes(), storage.process(), simulated.process(), buildkit.process(), *of_nodes]
+    return [*control_plane.processes(), *_additions(), buildkit.process(), *of_nodes]
+
+
+def _additions() -> list[Process]:
+    return [storage.process(), simulated.process(), *gang_scheduling.processes()]
 
 
 def kill_node(name: str) -> None:
@@ -133,7 +138,7 @@ def _start(nodes: list[Node]) -> None:
 
 
 def _end_control_plane() -> None:
-    stop_all([storage.process(), simulated.process()])
+    stop_all(_additions())
     control_plane.stop()
     storage.remove_volumes()
     shutil.rmtree(state() / "etcd", ignore_errors=True)

@@ -5,10 +5,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from local_cluster import images, storage, training_operator
+from local_cluster import gang_scheduling, images, storage, training_operator
 from local_cluster.kubectl import apply, kubectl
 from local_cluster.packages import install
 from local_cluster.paths import state
+from local_cluster.processes import stop_all
 from local_cluster.programs import built
 from local_cluster.shell import output, succeeds
 
@@ -51,7 +52,7 @@ def up(nodes: int | None) -> Path:
 
 def down() -> None:
     """Delete the cluster."""
-    storage.process().stop()
+    stop_all([storage.process(), *gang_scheduling.processes()])
     output([_kind(), "delete", "cluster", "--name", _NAME])
     storage.remove_volumes()
 

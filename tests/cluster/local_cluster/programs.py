@@ -64,9 +64,18 @@ PROGRAMS = {
         {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, seconds=100, data={"stage": "sigs.k8s.io/kwok kustomize/stage"}
     ),
     "kind": Program({"kind": "sigs.k8s.io/kind"}, seconds=30),
+    "scheduler-plugins": Program(
+        {
+            "gang-scheduler": "sigs.k8s.io/scheduler-plugins/cmd/scheduler",
+            "gang-controller": "sigs.k8s.io/scheduler-plugins/cmd/controller",
+        },
+        seconds=170,
+        data={"definitions": "sigs.k8s.io/scheduler-plugins config/crd/bases"},
+    ),
+    "versitygw": Program({"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=60),  # an S3 server
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
-ON_DEMAND = ("kwok", "kind")
+ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw")
 
 
 def content_hash(folder: Path, program: Program) -> str:

@@ -35,8 +35,8 @@ _INIT_CONTAINER = """\
 """
 
 
-def install(kubeconfig: Path) -> None:
-    """Apply it; returns before it is ready."""
+def install(kubeconfig: Path, gang_scheduler: str = "") -> None:
+    """Apply it; returns before it is ready. With the name of a gang scheduler it makes a PodGroup for each job."""
     folder = state() / "training-operator"
     folder.mkdir(exist_ok=True)
     standalone = built("training-operator") / "manifests" / "overlays" / "standalone"
@@ -56,14 +56,15 @@ def install(kubeconfig: Path) -> None:
         "secretGenerator": [
             _generated(_SECRET, "merge", ["ca.crt", "ca.key", f"tls.crt={_SECRET}.crt", f"tls.key={_SECRET}.key"])
         ],
-        "patches": [{"patch": json.dumps(_deployment())}, {"patch": json.dumps(_namespace())}],
+        "patches": [{"patch": json.dumps(_deployment(gang_scheduler))}, {"patch": json.dumps(_namespace())}],
     }
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization, indent=1))
     apply(kubeconfig, kubectl(kubeconfig, "kustomize", folder))
 
 
 def wait(kubeconfig: Path) -> None:
-    """Return once its webhook has said yes to a PyTorchJob (that is not made)."""
+    """Return once its webhook has said yes to a PyTorchJob (that is not made), and no older one is at work."""
+    kubectl(kubeconfig, "rollout", "status", "deployment/training-operator", "-n", _NAMESPACE, "--timeout=120s")
     pod = {"spec": {"containers": [{"name": "pytorch", "image": images.tools()}]}}
     job = {
         "apiVersion": "kubeflow.org/v1",
@@ -97,7 +98,7 @@ def _namespace() -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE, "labels": labels}}
 
 
-def _deployment() -> Manifest:
+def _deployment(gang_scheduler: str) -> Manifest:
     container = {
         "name": "training-operator",
         "imagePullPolicy": "IfNotPresent",
@@ -105,6 +106,7 @@ def _deployment() -> Manifest:
             f"--pytorch-init-container-image={images.tools()}",
             "--pytorch-init-container-template-file=/etc/config/initContainer.yaml",
             f"--pytorch-init-container-max-tries={_TRIES}",
+            *([f"--gang-scheduler-name={gang_scheduler}"] if gang_scheduler else []),
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
         "readinessProbe": {"initialDelaySeconds": 0, "periodSeconds": 1},
@@ -122,5 +124,6 @@ def _deployment() -> Manifest:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "training-operator", "namespace": _NAMESPACE},
-        "spec": {"template": template},
+        # Never two at a time: they elect no leader, and one that knows of PodGroups must not meet one that doesn't.
+        "spec": {"template": template, "strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}},
     }

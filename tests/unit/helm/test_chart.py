@@ -52,7 +52,8 @@ def of_kind(objects: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
 
 def environment(objects: list[dict[str, Any]]) -> dict[str, str]:
     container = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
-    return {one["name"]: one["value"] for one in container["env"]}
+    own = [one for one in container["env"] if one["name"].startswith(PREFIX)]
+    return {one["name"]: one["value"] for one in own}
 
 
 def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
@@ -104,9 +105,43 @@ def test_the_operator_keeps_to_pod_security_restricted(helm: Path) -> None:
     }
 
 
-def test_there_is_one_operator_at_a_time(helm: Path) -> None:
+def test_a_new_operator_is_ready_before_the_old_one_goes(helm: Path) -> None:
     spec = of_kind(render(helm), "Deployment")[0]["spec"]
-    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def test_each_replica_knows_the_lease_and_itself(helm: Path) -> None:
+    own = operator_settings(environment(render(helm)))
+    assert own.lease == ("system", "tr")
+    assert (own.identity, own.address) == ("$(POD_NAME)_$(POD_UID)", "http://$(POD_IP):8080")
+
+
+def test_two_replicas_keep_apart_and_are_not_evicted_together(helm: Path) -> None:
+    assert not of_kind(render(helm), "PodDisruptionBudget")
+    objects = render(helm, "--set", "operator.replicas=2,networkPolicy.enabled=true")
+    deployment = of_kind(objects, "Deployment")[0]["spec"]
+    assert deployment["replicas"] == 2
+    apart = deployment["template"]["spec"]["affinity"]["podAntiAffinity"]
+    term = apart["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"]
+    assert term["labelSelector"] == deployment["selector"]
+    budget = of_kind(objects, "PodDisruptionBudget")[0]["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": deployment["selector"]}
+    peers = of_kind(objects, "NetworkPolicy")[0]["spec"]["ingress"][0]["from"]
+    assert {"podSelector": deployment["selector"]} in peers, "reports could not be sent on"
+
+
+def test_an_affinity_of_the_users_own_takes_the_place_of_ours(helm: Path) -> None:
+    values = "operator.replicas=2,operator.affinity.nodeAffinity.x=y"
+    spec = of_kind(render(helm, "--set", values), "Deployment")[0]["spec"]["template"]["spec"]
+    assert spec["affinity"] == {"nodeAffinity": {"x": "y"}}
+
+
+def test_the_operator_may_hold_its_own_lease_and_no_other(helm: Path) -> None:
+    role = next(one for one in of_kind(render(helm), "Role") if one["metadata"]["name"] == "tr-lease")
+    assert role["metadata"]["namespace"] == "system"
+    names = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
+    assert names == {"create": None, "get": ["tr"], "update": ["tr"]}
 
 
 def rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,8 +160,9 @@ def test_no_right_is_wider_than_what_is_used(helm: Path) -> None:
 
 def test_with_namespaces_the_cluster_role_is_left_with_what_no_namespace_has(helm: Path) -> None:
     objects = render(helm, "--set", "watch.namespaces={a,b}")
-    assert [one["metadata"]["namespace"] for one in of_kind(objects, "Role")] == ["a", "b"]
-    assert [one["metadata"]["namespace"] for one in of_kind(objects, "RoleBinding")] == ["a", "b"]
+    for kind in ("Role", "RoleBinding"):
+        where = [one["metadata"]["namespace"] for one in of_kind(objects, kind) if one["metadata"]["name"] == "tr"]
+        assert where == ["a", "b"]
     cluster_role = of_kind(objects, "ClusterRole")[0]
     assert [rule["resources"] for rule in cluster_role["rules"]] == [["tokenreviews"], ["nodes"]]
     without = render(helm, "--set", "watch.namespaces={a},watch.nodes=false")

@@ -43,7 +43,7 @@ def test_a_change_of_the_workers_changes_the_workers_images_and_nothing_below_th
 
 def test_a_change_of_the_contract_changes_the_operators_image_too(plan: Plan) -> None:
     before = references(plan)
-    append(plan.checkout / "workers" / "trainingrun_workers" / "contract.py")
+    append(plan.checkout / "workers" / "trainingrun_workers" / "contract" / "specs.py")
     assert changed(before, references(plan)) == {"datatrove", "nanotron", "axolotl", "lm-eval", "operator"}
 
 

@@ -109,6 +109,13 @@ def test_a_long_result_fits_a_termination_message_and_keeps_its_reason() -> None
     assert (kept.reason, kept.output, len(kept.message)) == ("Completed", {}, 1500)
 
 
+def test_a_result_with_too_long_a_table_keeps_its_plain_figures() -> None:
+    result = Result(0, "Completed", "Done.", output={"tokens": 7, "sources": [{"name": "x" * 100}] * 64})
+    kept = Result.from_text(result.to_json())
+    assert kept is not None
+    assert kept.output == {"tokens": 7}
+
+
 @pytest.mark.parametrize("text", ["", "Killed", "[]", '{"reason": "x"}'])
 def test_a_termination_message_of_something_else_is_no_result(text: str) -> None:
     assert Result.from_text(text) is None

@@ -1,6 +1,6 @@
 """A rank's micro batches of each step, read one step ahead."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -27,12 +27,14 @@ class Shape(Protocol):
 class Batches:
     """The micro batches of a rank: the same samples make up a step for any number of ranks.
 
-    `window` yields the bytes of the run's sample with a number, `token_bytes` bytes a token.
+    `windows` yields the bytes of the run's samples from a number to before another, `token_bytes` bytes a token.
     """
 
-    def __init__(self, shape: Shape, window: Callable[[int], bytes], token_bytes: int, device: str) -> None:
+    def __init__(
+        self, shape: Shape, windows: Callable[[int, int], Iterable[bytes]], token_bytes: int, device: str
+    ) -> None:
         self._shape = shape
-        self._window = window
+        self._windows = windows
         self._type = np.dtype(f"<u{token_bytes}")
         self._device = device
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="batches")
@@ -56,15 +58,15 @@ class Batches:
         shape = self._shape
         own = shape.micro_batch_size * shape.n_micro_batches_per_batch
         first = (step - 1) * shape.global_batch_size + dist.get_rank(shape.parallel_context.dp_pg) * own
-        data = b"".join(self._window(number) for number in range(first, first + own))
-        tokens = np.frombuffer(data, self._type).astype(np.int64).reshape(own, shape.sequence_length + 1)
+        data = b"".join(self._windows(first, first + own))
+        tokens = np.frombuffer(data, self._type)
         if tokens.max() >= shape.model_config.vocab_size:
             raise BadData(
                 "TokenOutOfVocabulary",
                 f"A token {tokens.max()} is in the data of step {step}, but the model's vocabulary ends before "
                 f"{shape.model_config.vocab_size}: use the tokenizer that the vocabulary size was made for.",
             )
-        return tokens
+        return tokens.astype(np.int64).reshape(own, shape.sequence_length + 1)
 
     def _micro_batch(self, tokens: Any) -> dict[str, Any]:
         inputs, labels = (

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from trainingrun_workers import contract
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.errors import StageError
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
@@ -16,14 +17,17 @@ from trainingrun_workers.watchdog import HangRule
 def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     """Train to the last step; the stage's folder gets its marker from the master's pod alone.
 
-    Whatever ends it early comes as a StageError: BadConfig, BadData ("NonFiniteLoss", "TokensTorn", …), Preempted
-    with the step that was saved, or Retry ("Hang", "RankLost", "VolumeFull", …).
+    Whatever ends it early comes as a StageError: BadConfig, BadData ("NonFiniteLoss" and "LossSpike" with their step,
+    "TokensTorn", …), Preempted with the step that was saved, or Retry ("Hang", "RankLost", "VolumeFull", "Fenced", …).
     """
     spec: PretrainSpec = stage_input.spec  # type: ignore[assignment]
     folder = volume.path(stage_input.folder)
     done = read_marker(folder)
     if done is not None:
         return Result(int(ExitCode.DONE), "Completed", "The stage was already done.", done.get("steps"), done)
+    claim = Claim.of(stage_input, volume)
+    if node_rank() == 0:  # the ranks of all nodes wait for this one's
+        claim.take()
     hang = HangRule(
         timeout=spec.hang_timeout,
         stacks=volume.path(stage_input.run_folder) / "stacks",
@@ -31,7 +35,8 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     )
 
     def report(fields: dict[str, Any]) -> None:
-        reporter.update(**{**fields, "checkpoints": tuple(fields.get("checkpoints", ()))})
+        tuples = {name: tuple(fields.get(name, ())) for name in ("checkpoints", "notes")}
+        reporter.update(**{**fields, **tuples})
 
     try:
         result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
@@ -40,6 +45,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
             error.step = Checkpoints(folder / contract.CHECKPOINT_FOLDER).newest()
         raise
     if node_rank() == 0:
+        claim.check()
         mark_complete(folder, result.output)
     return result
 

@@ -12,6 +12,8 @@ from trainingrun_workers.errors import BadData, Preempted
 from trainingrun_workers.launched import Activity, LaunchedRank
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.curve import Curve
+from trainingrun_workers.pretrain.loss_watch import LossWatch
+from trainingrun_workers.pretrain.save_rhythm import SaveRhythm
 from trainingrun_workers.pretrain.saving import Saving, Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -45,12 +47,20 @@ class Loop:
     curve: Curve | None
     log_every: int
     speed: float = 0.0  # tokens a second
+    _watch: LossWatch | None = None  # on rank 0, where the run has a limit
+    _rhythm: SaveRhythm | None = None  # where the interval is found out
+    _stretch: tuple[float, int] = (0.0, 0)  # when training went on after the last save, and at which step
     _logged: float = 0.0  # when the last line of the curve was made, and for which step
     _logged_step: int = 0
     _unsound: Any = None  # a tensor: whether any loss or gradient was no finite number
 
     def run(self) -> None:
-        """Train to the end. BadData when the loss is no number, Preempted once a stop has been saved."""
+        """Train to the end. BadData when the loss is bad, Preempted once a stop has been saved."""
+        step = self.trainer.iteration_step
+        if self.curve and self.spec.loss_spike:
+            self._watch = LossWatch(self.spec.loss_spike, self.curve.losses)
+        if self.spec.auto_interval:
+            self._rhythm = SaveRhythm(self.spec.checkpoint_every, step, self.spec.seconds_between_failures)
         if not self.saving.complete:
             self._save()
         self.rank.report(total=self.spec.total_steps, activity="training", **self._checkpoints())
@@ -63,19 +73,29 @@ class Loop:
         loss, norm = self.trainer.advance(self.micro_batches(self.trainer.iteration_step + 1))
         step = self.trainer.iteration_step
         self.rank.beat(step, Activity.TRAINING)
-        self._watch(loss, norm)
+        self._note(loss, norm)
         (stop,) = self.agreement.any(self.rank.stop_requested)
         saves, logs = stop or self._saves(step), self._logs(step)
-        if (saves or logs) and self.agreement.any(self._is_unsound())[0]:
-            raise _unsound(step)
+        if saves or logs:
+            value = self._everywhere(loss)
+            self._check(step, value)
         if logs:
-            self._log(step, self._everywhere(loss), rate, None if norm is None else float(norm))
+            self._log(step, value, rate, None if norm is None else float(norm))
         if saves:
             self._save()
         if stop and step < self.spec.total_steps:
             raise Preempted(f"The pod was told to stop and saved step {step}; training goes on from there.", step)
 
-    def _watch(self, *values: Any) -> None:
+    def _check(self, step: int, loss: float) -> None:
+        """BadData on all ranks where the loss is no number or, as rank 0 knows, too far above those before."""
+        spike = self._watch is not None and self._watch.is_spike(loss)
+        unsound, spike = self.agreement.any(self._is_unsound(), spike)
+        if unsound:
+            raise _unsound(step)
+        if spike:
+            raise _spike(step, loss, self.spec.loss_spike)
+
+    def _note(self, *values: Any) -> None:
         # Without asking the device for a value, which would make it wait.
         for value in values:
             if value is not None:
@@ -93,8 +113,9 @@ class Loop:
         return next(float(one) for one in losses if one is not None)
 
     def _saves(self, step: int) -> bool:
-        every = (self.spec.checkpoint_every, self.spec.evaluate_every)
-        return step == self.spec.total_steps or any(one and step % one == 0 for one in every)
+        if step == self.spec.total_steps or (self.spec.evaluate_every and step % self.spec.evaluate_every == 0):
+            return True
+        return step == self._rhythm.next_step if self._rhythm else step % self.spec.checkpoint_every == 0
 
     def _logs(self, step: int) -> bool:
         return step in (1, self.spec.total_steps) or step % self.log_every == 0
@@ -109,6 +130,8 @@ class Loop:
             "tokensPerSecond": round(self.speed, 1), "time": round(time.time(), 3),
         }  # fmt: skip
         self.curve.add(line)
+        if self._watch:
+            self._watch.add(loss)
         left = (self.spec.total_steps - step) * self.spec.tokens_per_step
         self.rank.report(
             step=step, loss=loss, learning_rate=rate, gradient_norm=norm, tokens=tokens,
@@ -128,15 +151,24 @@ class Loop:
         self._logged, self._logged_step = now, step
 
     def _start_interval(self) -> None:
-        self._logged, self._logged_step = time.monotonic(), self.trainer.iteration_step
+        self._logged, self._logged_step = self._stretch = time.monotonic(), self.trainer.iteration_step
+
+    def _choose_next_save(self, step: int, started: float) -> None:
+        """Agree on the step of the next save by what rank 0 has measured of this one and of the steps before it."""
+        if self._rhythm:
+            since, first = self._stretch
+            step_seconds = (started - since) / (step - first) if step > first else 0.0
+            chosen = self._rhythm.choose(step, time.monotonic() - started, step_seconds)
+            self._rhythm.next_step = self.agreement.from_rank_0(chosen)
 
     def _save(self) -> None:
-        step = self.trainer.iteration_step
+        step, started = self.trainer.iteration_step, time.monotonic()
         self.rank.beat(step, Activity.SAVING)
         self.rank.report(now=True, activity="saving")
         if self.curve:
             self.curve.write(sync=True)
         self.saving.save(step, self.trainer, self.marker(step))
+        self._choose_next_save(step, started)
         self.rank.beat(step, Activity.TRAINING if step else Activity.STARTING)
         self.rank.report(now=True, step=step, activity="training", **self._checkpoints())
         self._start_interval()
@@ -151,4 +183,14 @@ def _unsound(step: int) -> BadData:
         "NonFiniteLoss",
         f"The loss or its gradient is no number at step {step}, and training again from the last checkpoint would come "
         "to the same: lower the learning rate, lengthen the warm-up or look at the data.",
+        step,
+    )
+
+
+def _spike(step: int, loss: float, multiple: float | None) -> BadData:
+    return BadData(
+        "LossSpike",
+        f"The loss of {loss:.4g} at step {step} is more than {multiple:g} times the median of the hundred before it: "
+        "lower the learning rate, look at the data, or let data that spoil the model be skipped.",
+        step,
     )

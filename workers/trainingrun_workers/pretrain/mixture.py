@@ -5,9 +5,10 @@ sequence is evenly spread at every scale, so each batch has the mix nearly exact
 fell to a source is a sum of floors, which Euclid's algorithm gives in O(log n) without visiting them.
 """
 
+import bisect
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 _CIRCLE: Final = 1 << 64
@@ -28,8 +29,13 @@ class Mixture:
 
     def source(self, sample: int) -> int:
         """The index of the source that a sample comes from."""
-        place = (self._start + sample * _STEP) % _CIRCLE
-        return next(i for i, edge in enumerate(self._edges[1:]) if place < edge)
+        return next(self.sources(sample, sample + 1))
+
+    def sources(self, first: int, end: int) -> Iterator[int]:
+        """`source` of the samples from `first` to before `end`."""
+        ends = self._edges[1:]
+        for sample in range(first, end):
+            yield bisect.bisect_right(ends, (self._start + sample * _STEP) % _CIRCLE)
 
     def count(self, source: int, samples: int) -> int:
         """How many of the first `samples` samples come from a source."""

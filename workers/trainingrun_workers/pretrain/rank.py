@@ -1,17 +1,25 @@
 """One rank of the pretrain stage: `python -m trainingrun_workers.pretrain.rank`, under torchrun."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from trainingrun_workers import contract
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
+from trainingrun_workers.pretrain.checkpoints import skips_before
 from trainingrun_workers.pretrain.curve import Curve
 from trainingrun_workers.pretrain.data_plan import DataPlan
 from trainingrun_workers.pretrain.token_folder import TokenFolder
-from trainingrun_workers.volume import Volume, make_folder
+from trainingrun_workers.reporting import answer_file
+from trainingrun_workers.volume import Volume
+
+LOGGER: Final = logging.getLogger("trainingrun_workers.pretrain.rank")  # not __main__, which nobody listens to
+NOTICEABLE: Final = 0.01  # of a source's tokens
 
 
 def main(rank: LaunchedRank) -> Result:
@@ -21,6 +29,9 @@ def main(rank: LaunchedRank) -> Result:
     spec: PretrainSpec = stage_input.spec  # type: ignore[assignment]
     rank.report(now=True, total=spec.total_steps, activity="starting")
     data = Data(spec, volume)
+    if rank.rank == 0:
+        data.log()
+    rank.report(now=True, notes=data.notes())
     _load_engine(spec)
     return _train(rank, spec, stage_input, volume, data)
 
@@ -34,13 +45,36 @@ class Data:
         folders = {source.folder for stage in spec.data for source in stage.sources}
         self._folders = {one: TokenFolder(volume.path(one), spec.token_bytes, length) for one in sorted(folders)}
         windows = {name: folder.windows for name, folder in self._folders.items()}
-        self._plan = DataPlan(spec.data, windows, spec.tokens_per_step // length)
+        self._plan = DataPlan(spec.data, windows, spec.tokens_per_step // length, spec.skips)
         self._length = length
 
-    def window(self, number: int) -> bytes:
-        """The tokens of the run's sample with that number."""
-        folder, index = self._plan.sample(number)
-        return self._folders[folder].window(index)
+    def windows(self, first: int, end: int) -> Iterator[bytes]:
+        """The tokens of the run's samples with the numbers from `first` to before `end`, one after another."""
+        return (self._folders[folder].window(index) for folder, index in self._plan.samples(first, end))
+
+    def left_out(self) -> dict[str, int]:
+        """How many tokens of each source are in no window, since they end a token file, by the source's name."""
+        names = self._plan.sources()
+        return {names[name].name: folder.left_out for name, folder in self._folders.items()}
+
+    def notes(self) -> tuple[str, ...]:
+        """A warning for each source of which a noticeable part is in no window."""
+        names = self._plan.sources()
+        return tuple(
+            f"Of source {names[name].name} {folder.left_out:,} of {folder.tokens:,} tokens end a token file without "
+            f"filling a sequence of {self._length:,}: tokenize it into fewer files to train on them."
+            for name, folder in self._folders.items()
+            if folder.left_out > NOTICEABLE * folder.tokens
+        )
+
+    def log(self) -> None:
+        """Say of each source what there is to train on."""
+        names = self._plan.sources()
+        for name, folder in self._folders.items():
+            LOGGER.info(
+                "Source %s: %s tokens in %s windows of %d; %s tokens are in none",
+                names[name].name, f"{folder.tokens:,}", f"{folder.windows:,}", self._length + 1, f"{folder.left_out:,}",
+            )  # fmt: skip
 
     def tokens_by_source(self, steps: int) -> dict[str, int]:
         """How many tokens the first `steps` steps take from each source, by its name."""
@@ -80,21 +114,20 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     from trainingrun_workers.pretrain.loop import Loop
     from trainingrun_workers.pretrain.saving import Saving
 
-    folder = make_folder(volume.path(stage_input.folder))
     join(spec.cpu, TIMEOUT)
-    agreement = Agreement()
-    checkpoints = make_folder(folder / contract.CHECKPOINT_FOLDER)
-    saving = Saving(spec, checkpoints, volume, agreement, first=rank.local_rank == 0)
+    agreement, claim = Agreement(), Claim.of(stage_input, volume)
+    answer = answer_file(stage_input, volume)
+    saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
     newest = saving.newest()
     step = newest[0] if newest else 0
     rank.beat(step, Activity.LOADING)
     rank.report(now=True, step=step, activity="loading" if newest else "building")
-    curve = Curve(folder, step) if rank.rank == 0 else None
+    curve = Curve(claim, step) if rank.rank == 0 else None
     if step < spec.total_steps:
         # nanotron can't load an optimizer that has not stepped; the seed gives step 0's weights again.
         trainer = _trainer(spec, rank.folder, newest[1] if newest and step else None)
         rank.beat(step, Activity.STARTING)
-        batches = Batches(trainer, data.window, spec.token_bytes, "cpu" if spec.cpu else "cuda")
+        batches = Batches(trainer, data.windows, spec.token_bytes, "cpu" if spec.cpu else "cuda")
         Loop(
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
@@ -102,7 +135,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         ).run()  # fmt: skip
     agreement.wait()
     if curve:
-        curve.write(sync=True)
+        curve.close()
     return Result(
         int(ExitCode.DONE), "Completed", f"Trained {spec.total_steps} steps.", spec.total_steps,
         _output(spec, data, saving.complete, curve),
@@ -133,6 +166,7 @@ def _marker(spec: PretrainSpec, data: Data, ranks: dict[str, int], step: int) ->
     return {
         "samples": tokens // spec.config["tokens"]["sequence_length"], "tokens": tokens,
         "tokensBySource": data.tokens_by_source(step), "ranks": ranks, "engine": identity(), "cpuStandIns": spec.cpu,
+        "skips": skips_before(spec.skips, step),
     }  # fmt: skip
 
 
@@ -147,7 +181,9 @@ def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve
         "checkpoints": list(steps),
         "tokens": spec.total_steps * spec.tokens_per_step,
         "tokensBySource": data.tokens_by_source(spec.total_steps),
+        "tokensLeftOut": data.left_out(),
         "epochs": data.epochs(spec.total_steps),
+        "skippedSteps": sum(skip.steps for skip in spec.skips),
         "cpuStandIns": spec.cpu,
         "nanotronVersion": engine["version"],
         "nanotronWheelSha": engine["wheel"],

@@ -1,20 +1,22 @@
 """Which checkpoints are kept: a pure rule, so that it can be read and tested on its own."""
 
+import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from trainingrun_workers.contract import PretrainSpec
+from trainingrun_workers.contract import Answer, PretrainSpec
 
 
 @dataclass(frozen=True)
 class Retention:
-    """The newest `keep_last`, every step that `keep_every` divides, and what is due and not yet converted."""
+    """The newest `keep_last`, every step that `keep_every` divides, those of `keep`, what is due and not converted."""
 
     keep_last: int
     keep_every: int | None
     evaluate_every: int | None
     total_steps: int
     converts: bool
+    keep: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, spec: PretrainSpec) -> "Retention":
@@ -27,6 +29,12 @@ class Retention:
             converts=spec.converted is not None,
         )
 
+    def updated(self, answer: Answer) -> "Retention":
+        """The rule as the operator has it now."""
+        return dataclasses.replace(
+            self, keep_last=max(answer.keep_last, 1), keep_every=answer.keep_every or None, keep=answer.keep
+        )
+
     def due(self, step: int) -> bool:
         """Whether a model is wanted of this step: the untrained one, every evaluated one and the final one."""
         if not self.converts:
@@ -35,7 +43,7 @@ class Retention:
 
     def kept(self, step: int, steps: Collection[int], converted: Collection[int]) -> bool:
         """Whether the checkpoint of a step stays, given all steps there and those already converted."""
-        if step in sorted(steps)[-self.keep_last :]:
+        if step in self.keep or step in sorted(steps)[-self.keep_last :]:
             return True
         if self.keep_every is not None and step % self.keep_every == 0:
             return True

@@ -5,12 +5,14 @@ import time
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from trainingrun_workers.contract import PretrainSpec
+from trainingrun_workers.claim import Claim
+from trainingrun_workers.contract import CHECKPOINT_FOLDER, PretrainSpec
 from trainingrun_workers.errors import NO_ROOM, Retry, VolumeFull
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.checkpoints import Checkpoints, sync
 from trainingrun_workers.pretrain.retention import Retention
-from trainingrun_workers.volume import Volume
+from trainingrun_workers.reporting import read_answer
+from trainingrun_workers.volume import Volume, make_folder
 
 LOGGER: Final = logging.getLogger(__name__)
 _NO_ROOM: Final = "no space or no inodes left"
@@ -30,22 +32,33 @@ class Writer(Protocol):
 class Saving:
     """The checkpoints of a stage as one gang writes them; every method but `complete` is for all ranks together."""
 
-    def __init__(self, spec: PretrainSpec, folder: Path, volume: Volume, agreement: Agreement, first: bool) -> None:
-        """`first` says whether this rank is the first of its node, which syncs what the node has written."""
-        self._checkpoints = Checkpoints(folder)
+    def __init__(
+        self, spec: PretrainSpec, claim: Claim, volume: Volume, agreement: Agreement, answer: Path, first: bool
+    ) -> None:
+        """`answer` is where the operator's answers lie.
+
+        `first` says whether this rank is the first of its node, which syncs what the node has written.
+        """
+        self._checkpoints = Checkpoints(make_folder(claim.folder / CHECKPOINT_FOLDER), claim.name)
+        self._skips = spec.skips
         self._retention = Retention.of(spec)
         self._converted = Checkpoints(volume.path(spec.converted)) if spec.converted else None
+        self._claim = claim
         self._volume = volume
         self._agreement = agreement
+        self._answer = answer
         self._first = first
         self._steps: tuple[int, ...] = ()
 
     def newest(self) -> tuple[int, Path] | None:
-        """The newest complete checkpoint's step and folder, the same on all ranks; torn ones are set aside."""
+        """The newest complete checkpoint's step and folder, the same on all ranks.
+
+        Torn ones and those of data that are skipped now are set aside; Retry("Fenced") as with `save`.
+        """
+        self._check_claim()
         newest = None
         if self._agreement.rank == 0:
-            for name in self._checkpoints.set_torn_aside():
-                LOGGER.warning("A torn checkpoint was set aside as %s", name)
+            self._set_aside()
             newest = self._checkpoints.newest()
         self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
         newest = self._agreement.from_rank_0(newest)
@@ -57,28 +70,49 @@ class Saving:
         return self._steps
 
     def save(self, step: int, writer: Writer, marker: dict[str, Any]) -> None:
-        """Save a step. VolumeFull where there is no room, Retry where it fails otherwise; the step before stays."""
+        """Save a step. VolumeFull where there is no room, Retry where it fails otherwise; the step before stays.
+
+        Retry("Fenced") on all ranks where another attempt has claimed the stage's folder.
+        """
         started = time.monotonic()
+        self._check_claim()
         self._check_room(step, writer.checkpoint_bytes())
         folder = self._agreement.from_rank_0(self._checkpoints.begin(step) if self._agreement.rank == 0 else None)
         failures = [one for one in self._agreement.of_all(self._attempt(folder, writer)) if one]
         if not failures:
             failures = [one for one in self._agreement.of_all(self._sync(folder)) if one]
+        if not failures:
+            failures = [one for one in self._agreement.of_all(self._finish(step, marker)) if one]
         if failures:
             if self._agreement.rank == 0:
                 self._checkpoints.abandon(step)
+            self._check_claim()
             raise self._failure(step, failures[0], writer.checkpoint_bytes())
         if self._agreement.rank == 0:
-            self._checkpoints.finish(step, marker)
             self.prune()
             LOGGER.info("Saved step %d in %.1f s", step, time.monotonic() - started)
         self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
 
     def prune(self) -> None:
-        """Remove the checkpoints that need not be kept; for rank 0."""
+        """Remove the checkpoints that need not be kept by what the operator has last said; for rank 0."""
+        answer = read_answer(self._answer)
+        if answer:
+            self._retention = self._retention.updated(answer)
         converted = self._converted.complete() if self._converted else ()
         for step in self._retention.removable(self._checkpoints.complete(), converted):
+            self._claim.check()
             self._checkpoints.remove(step)
+
+    def _set_aside(self) -> None:
+        for name in self._checkpoints.set_torn_aside():
+            LOGGER.warning("A torn checkpoint was set aside as %s", name)
+        for step in self._checkpoints.set_skipped_aside(self._skips):
+            LOGGER.warning("The checkpoint of step %d, made of data that are now left out, was set aside", step)
+
+    def _check_claim(self) -> None:
+        # Of each node its own look, since a node that was cut off has its own view of the volume.
+        if self._agreement.any(self._first and not self._claim.held())[0]:
+            raise self._claim.fenced()
 
     def _check_room(self, step: int, needed: int) -> None:
         free = None
@@ -105,6 +139,16 @@ class Saving:
         try:
             if self._first:
                 sync(folder)
+        except OSError as error:
+            return _words(error)
+        return None
+
+    def _finish(self, step: int, marker: dict[str, Any]) -> str | None:
+        if self._agreement.rank:
+            return None
+        self._claim.check()
+        try:
+            self._checkpoints.finish(step, marker)
         except OSError as error:
             return _words(error)
         return None

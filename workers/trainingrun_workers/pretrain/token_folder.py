@@ -21,7 +21,7 @@ class TokenFolder:
     """The windows of `sequence_length` + 1 tokens of a folder's files, in the order of their names.
 
     Neighbours share one token, so that each token but a file's first is predicted once; a file's tail that fills no
-    window is left out.
+    window is left out, and `left_out` says how many tokens these are.
     """
 
     def __init__(self, folder: Path, token_bytes: int, sequence_length: int) -> None:
@@ -33,8 +33,9 @@ class TokenFolder:
         self.tokens = sum(sizes) // token_bytes
         self._check(sizes, token_bytes)
         self._files = files
-        counts = (max(size - token_bytes, 0) // self._stride for size in sizes)
+        counts = [max(size - token_bytes, 0) // self._stride for size in sizes]
         self._starts = list(itertools.accumulate(counts, initial=0))
+        self.left_out = self.tokens - sum(count * sequence_length + 1 for count in counts if count)
         if not self.windows:
             raise BadData(
                 "TooFewTokens",

@@ -4,13 +4,14 @@ import os
 from typing import Any
 
 from trainingrun_workers import contract
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, Result, SftSpec, StageInput
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.sft import base_model, datasets, settings
 from trainingrun_workers.sft.checkpoints import Checkpoints
 from trainingrun_workers.sft.prepared import Prepared
-from trainingrun_workers.volume import Volume, make_folder, mark_complete, read_marker
+from trainingrun_workers.volume import Volume, mark_complete, read_marker
 from trainingrun_workers.watchdog import HangRule
 
 
@@ -18,7 +19,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     """Train to the last step; the model lies in `<folder>/model` once the folder has its marker.
 
     Whatever ends it early comes as a StageError: BadData ("DatasetMissing", "RowInvalid", "NonFiniteLoss", …),
-    BadConfig ("AxolotlRefused", …), Preempted with the step that was saved, or Retry ("Hang", "RankLost", …).
+    BadConfig ("AxolotlRefused", …), Preempted with the step that was saved, or Retry ("Hang", "Fenced", …).
     """
     spec: SftSpec = stage_input.spec  # type: ignore[assignment]
     folder = volume.path(stage_input.folder)
@@ -26,9 +27,11 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     if done is not None:
         return Result(int(ExitCode.DONE), "Completed", "The stage was already done.", done.get("steps"), done)
     base_model.check(volume.path(spec.base))
+    claim = Claim.of(stage_input, volume)
     if node_rank() == 0:  # the other nodes wait for this one's ranks
+        claim.take()
         reporter.update(activity="reading the data")
-        _prepare(spec, volume, stage_input.folder)
+        _prepare(spec, volume, claim)
     hang = HangRule(
         timeout=spec.hang_timeout,
         stacks=volume.path(stage_input.run_folder) / "stacks",
@@ -41,17 +44,17 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
 
     result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
     if node_rank() == 0:
+        claim.check()
         mark_complete(folder, result.output)
     return result
 
 
-def _prepare(spec: SftSpec, volume: Volume, folder: str) -> None:
+def _prepare(spec: SftSpec, volume: Volume, claim: Claim) -> None:
     """Refuse data that can't be trained on, and clear away what a killed attempt left half done."""
-    stage = make_folder(volume.path(folder))
     files = datasets.files(spec.config, volume)
-    checkpoints = Checkpoints(stage / contract.CHECKPOINT_FOLDER)
+    checkpoints = Checkpoints(claim.folder / contract.CHECKPOINT_FOLDER)
     checkpoints.clear_torn()
-    prepared = Prepared(stage / settings.PREPARED)
+    prepared = Prepared(claim.folder, claim.name)
     if not prepared.reuse(files, keep=checkpoints.newest() is not None):
         datasets.check(spec.config, volume)
 

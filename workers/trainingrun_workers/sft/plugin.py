@@ -13,6 +13,7 @@ import torch.distributed
 from axolotl.integrations.base import BasePlugin
 from transformers import PrinterCallback, TrainerCallback
 
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.errors import BadData, Preempted
 from trainingrun_workers.launched import Activity, LaunchedRank
 from trainingrun_workers.pretrain.agreement import Agreement
@@ -30,7 +31,8 @@ class Session:
     rank: LaunchedRank
     progress: Progress
     checkpoints: Checkpoints
-    folder: Path  # the stage's
+    workspace: Path  # where the trainer writes
+    claim: Claim
     notes: Callable[[], tuple[str, ...]]  # on the data, once they are prepared
     saves_on_stop: Callable[[], None]  # to be called when there is something to save
     trainer: Any = None  # once it is built
@@ -77,6 +79,7 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         """Take over signals, retention and the record; AlreadyTrainedError where no step is left."""
         session = self._session
         session.saves_on_stop()
+        state.best_model_checkpoint = self._moved(state.best_model_checkpoint)
         session.progress.phase = Phase.TRAINING
         # The trainer would hide a loss that is no number, and would remove old checkpoints before the new is whole.
         args.logging_nan_inf_filter = False
@@ -84,7 +87,7 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         if torch.distributed.is_initialized():
             self._agreement = Agreement()
         if self._rank.rank == 0:
-            session.record = Record(self._rank, session.folder, state.global_step, state.max_steps)
+            session.record = Record(self._rank, session.claim, state.global_step, state.max_steps)
             self._rank.report(now=True, notes=session.notes(), **self._steps())
         self._rank.beat(state.global_step, Activity.STARTING)
         if state.global_step >= state.max_steps:  # the trainer would do another one
@@ -112,11 +115,13 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         self._rank.beat(state.global_step, Activity.SAVING if control.should_save else Activity.TRAINING)
         if control.should_save:
             self._rank.report(activity="saving")
+            self._check_claim()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Show that what follows is the saving of a checkpoint, where one is made every epoch."""
         if control.should_save:
             self._rank.beat(state.global_step, Activity.SAVING)
+            self._check_claim()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **others: Any) -> None:
         """Record what was logged; BadData where the loss is no number."""
@@ -130,14 +135,20 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
             self._session.record.add(state.global_step, logs)
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Mark the checkpoint that was written; Preempted when it was the last one before a stop."""
-        step, checkpoints = state.global_step, self._session.checkpoints
+        """Mark the checkpoint that was written; Preempted when it was the last one before a stop.
+
+        Retry("Fenced") where another attempt has claimed the stage's folder meanwhile.
+        """
+        session = self._session
+        step, checkpoints = state.global_step, session.checkpoints
         if self._rank.local_rank == 0:
-            sync(checkpoints.path(step))
+            sync(session.workspace / checkpoints.path(step).name)
         self._wait()
-        if self._session.record:
-            self._session.record.curve.write(sync=True)
-            checkpoints.finish(step)
+        state.best_model_checkpoint = self._moved(state.best_model_checkpoint)
+        if session.record:
+            session.record.curve.write(sync=True)
+            session.claim.check()
+            checkpoints.finish(step, session.workspace)
             best = state.best_model_checkpoint
             checkpoints.prune(self._keep, Path(best) if best else None)
             self._rank.report(now=True, activity="training", step=step, **self._steps())
@@ -155,6 +166,14 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
     def _steps(self) -> dict[str, Any]:
         steps = self._session.checkpoints.complete()
         return {"checkpoint": max(steps, default=None), "checkpoints": list(steps)}
+
+    def _moved(self, best: str | None) -> str | None:
+        """Where a checkpoint lies that the trainer knows by the place that it has written it to."""
+        return str(self._session.checkpoints.folder / Path(best).name) if best else best
+
+    def _check_claim(self) -> None:
+        if self._any(self._rank.local_rank == 0 and not self._session.claim.held()):
+            raise self._session.claim.fenced()
 
     def _any(self, flag: bool) -> bool:
         return self._agreement.any(flag)[0] if self._agreement else flag

@@ -2,7 +2,7 @@
 
 Axolotl takes any prepared folder that is not empty for a whole one, and a lock file of a killed process for a living
 one; so both are seen to here. The folder's COMPLETE_MARKER holds the counts of `RowCounts` and the files that were
-read.
+read. Each attempt has the folder under a name of its own, which whoever still writes for an earlier one doesn't know.
 """
 
 import dataclasses
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from trainingrun_workers.pretrain.checkpoints import discard
 from trainingrun_workers.volume import make_folder, mark_complete, read_marker
 
+_PREFIX: Final = "prepared-"
+_REMOVED: Final = f"{_PREFIX}removed-"
 _LEFT_BY_KILLED: Final = ("datasets_prep.lock", "datasets_ready.flag", "process_counter.txt")
 
 
@@ -47,10 +50,10 @@ class RowCounts:
 
 
 class Prepared:
-    """The folder that Axolotl writes tokenized data into."""
+    """The folder that Axolotl writes tokenized data into, as an attempt has it below its stage's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, stage: Path, attempt: str) -> None:
+        self.folder = stage / f"{_PREFIX}{attempt}"
 
     def reuse(self, files: dict[str, list[int]], keep: bool) -> bool:
         """Whether whole data of an earlier attempt are there, made from these files; what is not whole is removed.
@@ -58,14 +61,19 @@ class Prepared:
         With `keep` they are taken up even when the files have changed since: a run that has trained ends with the
         data that it began with.
         """
-        marker = read_marker(self.folder)
-        whole = marker is not None and (keep or marker["files"] == files)
-        if not whole:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            make_folder(self.folder)
+        whole: Path | None = None
+        for path in reversed(self._all()):
+            marker = read_marker(path)
+            if whole is None and marker is not None and (keep or marker["files"] == files):
+                whole = path
+            else:
+                discard(path, _REMOVED)
+        if whole:
+            whole.rename(self.folder)
+        make_folder(self.folder)
         for name in _LEFT_BY_KILLED:
             (self.folder / name).unlink(missing_ok=True)
-        return whole
+        return whole is not None
 
     def finish(self, counts: RowCounts, files: dict[str, list[int]]) -> None:
         """Mark the folder, once all of it is written."""
@@ -77,5 +85,9 @@ class Prepared:
         return RowCounts(**{one.name: marker.get(one.name, 0) for one in dataclasses.fields(RowCounts)})
 
     def remove(self) -> None:
-        """Remove the folder, which nothing needs once the stage is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the data, which nothing needs once the stage is done."""
+        for path in self._all():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _all(self) -> list[Path]:
+        return sorted(self.folder.parent.glob(f"{_PREFIX}*"))

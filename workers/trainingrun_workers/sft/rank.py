@@ -1,6 +1,7 @@
 """One rank of the sft stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from trainingrun_workers import contract
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, Result, SftSpec, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
@@ -37,19 +39,21 @@ def main(rank: LaunchedRank) -> Result:
     rank.beat(0, Activity.LOADING)
     with _ends_at_once(rank) as saves_on_stop:
         _set_environment(rank, spec)
-        return _Training(rank, spec, volume, volume.path(stage_input.folder)).run(saves_on_stop)
+        return _Training(rank, spec, volume, Claim.of(stage_input, volume)).run(saves_on_stop)
 
 
 class _Training:
     """The stage's work with Axolotl, which is imported here and no earlier."""
 
-    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, folder: Path) -> None:
+    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, claim: Claim) -> None:
         self._rank = rank
         self._spec = spec
         self._volume = volume
-        self._folder = folder
-        self._checkpoints = Checkpoints(folder / contract.CHECKPOINT_FOLDER)
-        self._prepared = Prepared(folder / settings.PREPARED)
+        self._claim = claim
+        self._folder = claim.folder
+        self._checkpoints = Checkpoints(claim.folder / contract.CHECKPOINT_FOLDER)
+        self._workspace = self._checkpoints.workspace(claim.name)
+        self._prepared = Prepared(claim.folder, claim.name)
         self._progress = Progress()
 
     def run(self, saves_on_stop: Callable[[], None]) -> Result:
@@ -64,7 +68,7 @@ class _Training:
         from trainingrun_workers.sft import plugin
 
         session = plugin.Session(
-            self._rank, self._progress, self._checkpoints, self._folder, self._notes, saves_on_stop
+            self._rank, self._progress, self._checkpoints, self._workspace, self._claim, self._notes, saves_on_stop
         )
         plugin.begin(session)
         with self._progress.translated(self._checkpoints.newest):
@@ -83,12 +87,14 @@ class _Training:
 
         newest = self._checkpoints.newest()
         resume = self._checkpoints.path(newest) if newest else None
-        config = load_cfg(DictDefault(settings.axolotl_config(self._spec, self._volume, self._folder, resume)))
+        plain = settings.axolotl_config(self._spec, self._volume, self._workspace, self._prepared.folder, resume)
+        config = load_cfg(DictDefault(plain))
         self._enter(Phase.READING, "preparing the data")
         set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
         with preparing.watched() as counts:
             data = load_datasets(cfg=config, cli_args=TrainerCliArgs())
         if counts:
+            self._claim.check()
             self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
         self._enter(Phase.BUILDING, "loading the model")
         set_seed(config.seed)
@@ -113,10 +119,12 @@ class _Training:
         message = f"Trained {state.global_step} steps."
         if session.record is None:
             return Result(int(ExitCode.DONE), "Completed", message, state.global_step)
-        session.record.curve.write(sync=True)
+        session.record.curve.close()
         output = ending.output(state, session.record, self._prepared.counts(), self._spec)
-        publishing.publish(self._checkpoints.folder, self._folder, {"steps": state.global_step})
+        self._claim.check()
+        publishing.publish(self._workspace, self._folder, {"steps": state.global_step})
         self._prepared.remove()
+        shutil.rmtree(self._workspace, ignore_errors=True)
         counts = {name: output[name] for name in ("rows", "dropped", "overlong", "unlabelled", "trainedTokens")}
         self._rank.report(now=True, step=state.global_step, eta_seconds=0.0, counts=counts, activity="done")
         return Result(int(ExitCode.DONE), "Completed", message, state.global_step, output)

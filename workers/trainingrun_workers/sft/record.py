@@ -3,9 +3,9 @@
 import logging
 import math
 import time
-from pathlib import Path
 from typing import Any, Final
 
+from trainingrun_workers.claim import Claim
 from trainingrun_workers.launched import LaunchedRank
 from trainingrun_workers.pretrain.curve import Curve, read
 
@@ -20,9 +20,9 @@ class Record:
     and trainedTokens those with a label.
     """
 
-    def __init__(self, rank: LaunchedRank, folder: Path, step: int, total: int) -> None:
-        self.curve = Curve(folder, step)
-        before = next(iter(read(folder)[-1:]), {})  # the last line that the curve has kept
+    def __init__(self, rank: LaunchedRank, claim: Claim, step: int, total: int) -> None:
+        self.curve = Curve(claim, step)
+        before = next(iter(read(claim.folder)[-1:]), {})  # the last line that the curve has kept
         self.tokens = int(before.get("tokens", 0))
         self.trained_tokens = int(before.get("trainedTokens", 0))
         self._rank = rank

@@ -5,10 +5,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from trainingrun_workers.contract import CHECKPOINT_FOLDER, SftSpec
+from trainingrun_workers.contract import SftSpec
 from trainingrun_workers.volume import Volume
 
-PREPARED: Final = "prepared"  # below the stage's folder: tokenized conversations
 PLUGIN: Final = "trainingrun_workers.sft.plugin.ProgressPlugin"
 SMALL_BYTES: Final = 16 * 2**20  # data below it are tokenized in one process: others take longer to start
 _HUB: Final = "hf://"
@@ -21,11 +20,12 @@ _QUIET: Final = {
 }
 
 
-def axolotl_config(spec: SftSpec, volume: Volume, folder: Path, resume: Path | None) -> dict[str, Any]:
-    """The configuration that runs: base model, data and outputs are paths of this pod, `folder` being the stage's.
+def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, resume: Path | None) -> dict[str, Any]:
+    """The configuration that runs: base model, data and outputs are paths of this pod.
 
-    `resume` is the checkpoint to go on from. It is named, since Axolotl's own search takes empty ones too, and comes
-    too late for the counts of tokens to be restored.
+    `output` is where the trainer writes, `prepared` where tokenized conversations lie and `resume` the checkpoint to go
+    on from. That is named, since Axolotl's own search takes empty ones too, and comes too late for the counts of tokens
+    to be restored.
     """
     config = copy.deepcopy(spec.config)
     for key in ("datasets", "test_datasets"):
@@ -33,8 +33,8 @@ def axolotl_config(spec: SftSpec, volume: Volume, folder: Path, resume: Path | N
             _locate(item, volume)
     config |= {
         "base_model": str(volume.path(spec.base)),
-        "output_dir": str(folder / CHECKPOINT_FOLDER),
-        "dataset_prepared_path": str(folder / PREPARED),
+        "output_dir": str(output),
+        "dataset_prepared_path": str(prepared),
         "auto_resume_from_checkpoints": False,
         "resume_from_checkpoint": str(resume) if resume else None,
         "save_only_model": False,  # without the optimizer's state a resumed run would be another one

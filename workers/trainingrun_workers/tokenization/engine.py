@@ -1,24 +1,43 @@
-"""Makes one shard with datatrove's ParquetReader and DocumentTokenizer."""
+"""Makes token files: fastokens does the work where it gives the tokenizers library's ids, else that library."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from datatrove.pipeline.readers import ParquetReader
-from datatrove.pipeline.tokens import DocumentTokenizer
+import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
-from trainingrun_workers.tokenization.plan import Shard
-from trainingrun_workers.tokenization.records import Counts, TokenFolder
-from trainingrun_workers.tokenization.sources import readable
+from trainingrun_workers.errors import BadConfig, BadData
+from trainingrun_workers.tokenization.ahead import Asked, DoneAhead
+from trainingrun_workers.tokenization.counts import Counts
+from trainingrun_workers.tokenization.cutting import Batch, Cutter, batches
+from trainingrun_workers.tokenization.encoders import (
+    ENCODER_ERRORS,
+    Encoded,
+    Encoder,
+    Fast,
+    Reference,
+    use_one_thread,
+)
+from trainingrun_workers.tokenization.literals import Literals
+from trainingrun_workers.tokenization.parity import difference, difference_in, probes
 from trainingrun_workers.tokenization.vocabulary import Vocabulary
+from trainingrun_workers.tokenization.writing import Tokens, TokenWriter, with_ends
 
-# A batch is all that is in memory, and all that a pod which is told to stop still waits for.
-BATCH_DOCUMENTS: Final = 1000
+LOGGER: Final = logging.getLogger(__name__)
+CHECKED_DOCUMENTS: Final = 1000  # one in so many, and a unit's first, is encoded by both
+TYPES: Final = {2: "<u2", 4: "<u4"}
+
+OnBatch = Callable[[Counts], None]
 
 
-OnDocument = Callable[[Counts], None]
+class Remake(Exception):  # noqa: N818 - says what to do
+    """A document of this unit got other ids than it should; the engine has fallen back: make the unit again."""
 
 
 def quieten() -> None:
@@ -28,47 +47,148 @@ def quieten() -> None:
 
 
 class Engine:
-    """datatrove with the tokenizer loaded: end of text after each document, nothing before it, nothing cut off."""
+    """A tokenizer, loaded: end of text after each document, nothing before it, nothing cut off.
 
-    def __init__(self, vocabulary: Vocabulary, tokenizer_name: str, token_bytes: int) -> None:
-        self._name = tokenizer_name  # goes into .metadata
+    `tokenizer` is the tokenizers library's. `name` is the library that does the work, with its version. `fallback` is
+    the sentence that says why that isn't fastokens; "" where it is. `threads` encode at a time.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        tokenizer_name: str,
+        token_bytes: int,
+        load_fast: Callable[[Path], Encoder] = Fast,
+        threads: int = 1,
+    ) -> None:
+        use_one_thread()
+        self._tokenizer_name = tokenizer_name  # goes into .metadata
         self._token_bytes = token_bytes
-        step = self._step(Path(), str(vocabulary.file), vocabulary.end_of_text)
-        self.tokenizer = step.tokenizer
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
+        self.tokenizer = vocabulary.tokenizer
+        self.fallback = ""
+        self._reference = Reference(self.tokenizer)
+        self._encoder: Encoder = self._reference
+        self._ahead: DoneAhead[_Made] = DoneAhead(threads)
+        self._cutter = Cutter(self.tokenizer)
+        self._begin(load_fast, vocabulary.file)
 
-    def make_shard(self, tokens: TokenFolder, shard: Shard, into: Path, on_document: OnDocument) -> Counts:
-        """Write `into/<shard's name>` with its .index and .metadata; BadData names the input file that is corrupt.
+    @property
+    def name(self) -> str:
+        """The library that does the work, with its version."""
+        return self._encoder.name
+
+    def make_unit(
+        self,
+        texts: Iterator[Any],
+        end_of_text: str,
+        into: Path,
+        name: str,
+        counts: Counts,
+        on_batch: OnBatch,
+    ) -> Counts:
+        """Write `into/<name>` with its .index and .metadata out of Arrow arrays of texts, and count what went in.
 
         `.ds` holds little-endian ids, `.index` the cumulative ends of documents as uint64, `.metadata` the tokenizer,
-        the bytes of an id and the number of tokens.
+        the bytes of an id and the number of tokens. Remake: read the texts again and call once more. BadData: a
+        document is too large to be held. BadConfig: an id doesn't fit `token_bytes`.
         """
-        counts = Counts()
-        step = self._step(into, self._name, tokens.vocabulary.end_of_text)
-        step.tokenizer, step.token_size = self.tokenizer, self._token_bytes
-        counts.tokens = len(step.write_unshuffled(_documents(tokens, shard, counts, on_document), shard.name))
+        end: Any = self.tokenizer.token_to_id(end_of_text)  # in the vocabulary, as read_vocabulary has seen
+        self._check_range(end)
+        literals = Literals(self.tokenizer, end)
+        ahead = self._ahead.done(batches(texts, self._cutter, name), partial(self._make, literals, self._encoder))
+        tokens = (self._tokens(one, self._made(asked, counts), end, literals, counts, on_batch) for one, asked in ahead)
+        TokenWriter(str(into), self._tokenizer_name, self._token_bytes).write_unshuffled(tokens, name)
         return counts
 
-    @staticmethod
-    def _step(folder: Path, tokenizer: str, end_of_text: str) -> Any:
-        return DocumentTokenizer(
-            output_folder=str(folder), tokenizer_name_or_path=tokenizer, eos_token=end_of_text,
-            shuffle_documents=False, batch_size=BATCH_DOCUMENTS,
-        )  # fmt: skip
-
-
-def _documents(tokens: TokenFolder, shard: Shard, counts: Counts, on_document: OnDocument) -> Iterator[Any]:
-    reader = ParquetReader(tokens.source.folder, text_key=tokens.spec.text_key, read_metadata=False)
-    end_of_text = tokens.vocabulary.end_of_text
-    for file in shard.files:
-        reader.limit = -1 if shard.limit is None else shard.limit - counts.documents
-        if reader.limit == 0:
+    def _begin(self, load_fast: Callable[[Path], Encoder], file: Path) -> None:
+        tried = probes(self.tokenizer)
+        expected = self._reference.encode(tried)  # before fastokens is there, which may be loading meanwhile
+        try:
+            fast = load_fast(file)
+        except ENCODER_ERRORS as error:
+            self._fall_back(f"fastokens can't load this tokenizer ({_in_short(error)}).")
             return
-        iterator = reader.read_files_shard([file.path])
-        while (document := readable(f"{tokens.spec.path}/{file.path}", lambda: next(iterator, None))) is not None:  # noqa: B023
-            counts.documents += 1
-            counts.text_bytes += len(document.text.encode())
-            counts.documents_with_end_of_text += end_of_text in document.text
-            on_document(counts)
-            yield document
+        found = difference(fast, self._reference, tried, expected)
+        if found:
+            self._fall_back(found)
+            return
+        self._encoder = fast
+
+    def _fall_back(self, why: str) -> None:
+        self._encoder = self._reference
+        self.fallback = f"{why} So {self._reference.name} does the work: the same tokens, some twenty times slower."
+        LOGGER.warning("%s", self.fallback)
+
+    def _make(self, literals: Literals, encoder: Encoder, batch: Batch, documents: int) -> "_Made":
+        """What is done apart from the batches before; one of ENCODER_ERRORS where either library can't."""
+        encoded = encoder.encode(batch.texts)
+        wrong = None if encoder is self._reference else self._wrong(batch, encoded, documents)
+        return _Made(encoded, literals.places(encoded.ids), int(encoded.ids.max(initial=0)), wrong)
+
+    def _wrong(self, batch: Batch, encoded: Encoded, documents: int) -> str | None:
+        """The first text whose ids aren't the reference's, among those that are looked at."""
+        begin = 0
+        for text, first, last, end in zip(batch.texts, batch.first, batch.last, encoded.ends.tolist(), strict=True):
+            if first and documents % CHECKED_DOCUMENTS == 0:
+                if not np.array_equal(encoded.ids[begin:end], self._reference.encode([text]).ids):
+                    return text
+            documents, begin = documents + last, end
+        return None
+
+    def _made(self, asked: Asked["_Made"], counts: Counts) -> "_Made":
+        """A batch's ids; Remake where they aren't the reference's, in the documents that are looked at."""
+        try:
+            made = asked()
+        except ENCODER_ERRORS as error:
+            if self._encoder is self._reference:
+                raise self._unusable(counts, error) from error
+            self._fall_back(f"{self.name} can't encode a text ({_in_short(error)}).")
+            raise Remake from error
+        if made.wrong is not None:
+            self._fall_back(difference_in(made.wrong, self._encoder, self._reference))
+            raise Remake
+        self._check_range(made.largest)
+        return made
+
+    def _tokens(
+        self, batch: Batch, made: "_Made", end: int, literals: Literals, counts: Counts, on_batch: OnBatch
+    ) -> Tokens:
+        ids, ends = made.encoded.ids, made.encoded.ends[np.asarray(batch.last)]
+        with_end, with_special = literals.count(ids, made.literals, ends)
+        tokens = with_ends(ids, ends, end, TYPES[self._token_bytes])
+        counts.tokens += len(tokens.ids)
+        counts.documents += len(ends)
+        counts.text_bytes += batch.text_bytes
+        counts.documents_with_end_of_text += with_end
+        counts.special_tokens += with_special
+        on_batch(counts)
+        return tokens
+
+    def _unusable(self, counts: Counts, error: Exception) -> BadData:
+        return BadData(
+            "TextUnusable",
+            f"{self._reference.name} can't encode one of the documents behind the first {counts.documents:,} of a "
+            f"token file ({_in_short(error)}): take it away.",
+        )
+
+    def _check_range(self, number: int) -> None:
+        if number >= 1 << 8 * self._token_bytes:
+            raise BadConfig(
+                "VocabularyTooLarge",
+                f"The tokenizer {self._tokenizer_name!r} gives the id {number:,}, which {self._token_bytes} bytes "
+                "can't hold: raise the model's vocab_size or use a smaller tokenizer.",
+            )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A batch's ids and what was looked up in them."""
+
+    encoded: Encoded
+    literals: NDArray[np.int64]  # places of special tokens in the ids
+    largest: int  # id
+    wrong: str | None  # a text that got other ids than by the reference
+
+
+def _in_short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""What is kept of finished shards and of a finished source, so that work is never done twice nor mixed up."""
+"""What is kept of finished units and of a finished source, so that work is never done twice nor mixed up."""
 
 import contextlib
 import hashlib
@@ -13,34 +13,17 @@ from typing import Any, Final
 
 from trainingrun_workers.contract import StageInput, TokenizeSpec, TokenSource
 from trainingrun_workers.errors import BadConfig, BadData
-from trainingrun_workers.tokenization.plan import Shard
+from trainingrun_workers.tokenization.counts import RECORD_KEYS, Counts
+from trainingrun_workers.tokenization.plan import Unit
+from trainingrun_workers.tokenization.planned import Plan
 from trainingrun_workers.tokenization.sources import Source
 from trainingrun_workers.tokenization.vocabulary import Vocabulary
 from trainingrun_workers.volume import make_folder, mark_complete, read_marker, sync_file, sync_folder, write_atomic
 
-SIDES: Final = (".index", ".metadata", "")  # a shard's files in the order of publication: the tokens are the last
+SIDES: Final = (".index", ".metadata", "")  # a unit's files in the order of publication: the tokens are the last
 RECORD_SUFFIX: Final = ".done.json"
 TEMPORARY: Final = ".tmp"
-ABANDONED_SECONDS: Final = 86_400.0  # nobody works that long at one shard
-
-
-@dataclass
-class Counts:
-    """What went into a shard so far."""
-
-    tokens: int = 0
-    documents: int = 0
-    text_bytes: int = 0
-    documents_with_end_of_text: int = 0
-
-    def to_record(self) -> dict[str, int]:
-        """The counts under the names of a shard's record."""
-        return {
-            "tokens": self.tokens,
-            "documents": self.documents,
-            "textBytes": self.text_bytes,
-            "documentsWithEndOfText": self.documents_with_end_of_text,
-        }
+ABANDONED_SECONDS: Final = 86_400.0  # nobody works that long at one unit
 
 
 @dataclass(frozen=True)
@@ -50,56 +33,63 @@ class TokenFolder:
     spec: TokenSource
     folder: Path
     source: Source
-    shards: tuple[Shard, ...]
+    plan: Plan
     vocabulary: Vocabulary
     token_bytes: int
-    estimated_tokens: int
-    estimated_size: int  # bytes
 
-    def identity(self, shard: Shard) -> dict[str, Any]:
-        """All that a shard's bytes depend on."""
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units of the plan."""
+        return self.plan.units
+
+    def identity(self, unit: Unit) -> dict[str, Any]:
+        """All that a unit's bytes depend on."""
         return {
-            "inputs": [{"path": one.path, "size": one.size} for one in shard.files],
-            "limit": shard.limit,
-            "textKey": self.spec.text_key,
+            "pieces": [[one.path, self.source.file(one.path).content, one.first, one.end] for one in unit.pieces],
+            "limit": unit.limit,
+            **self._settings(),
             "tokenizerSha256": self.vocabulary.sha256,
             "tokenBytes": self.token_bytes,
         }
 
-    def record(self, shard: Shard) -> dict[str, Any] | None:
-        """What is kept of the shard once it is done, else None; of other inputs or another tokenizer is not done."""
+    def record(self, unit: Unit) -> dict[str, Any] | None:
+        """What is kept of the unit once it is done, else None; of other inputs or another tokenizer is not done."""
         try:
-            record = json.loads(self._record_file(shard).read_text())
+            record = json.loads(self._record_file(unit).read_text())
             tokens = int(record["tokens"])
-            size = (self.folder / shard.name).stat().st_size if tokens else 0
+            size = (self.folder / unit.name).stat().st_size if tokens else 0
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        same = all(record.get(key) == value for key, value in self.identity(shard).items())
+        same = all(record.get(key) == value for key, value in self.identity(unit).items())
         return record if same and size == tokens * self.token_bytes else None
 
-    def publish(self, shard: Shard, made: Path, counts: Counts) -> dict[str, Any]:
-        """Give a shard's files (made as `made/<name>`) their final names, and keep the record that it is done."""
+    def publish(self, unit: Unit, made: Path, counts: Counts) -> dict[str, Any]:
+        """Give a unit's files (made as `made/<name>`) their final names, and keep the record that it is done."""
         digest = ""
-        if counts.tokens:
-            with (made / shard.name).open("rb") as file:
+        if not counts.tokens:
+            self._take_away(unit.name)
+        else:
+            with (made / unit.name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             for side in SIDES:
-                sync_file(made / (shard.name + side))
-                os.replace(made / (shard.name + side), self.folder / (shard.name + side))
+                sync_file(made / (unit.name + side))
+                os.replace(made / (unit.name + side), self.folder / (unit.name + side))
             sync_folder(self.folder)
-        record = {**self.identity(shard), **counts.to_record(), "sha256": digest}
-        write_atomic(self._record_file(shard), json.dumps(record, sort_keys=True) + "\n")
+        record = {**self.identity(unit), **counts.to_record(), "sha256": digest}
+        write_atomic(self._record_file(unit), json.dumps(record, sort_keys=True) + "\n")
         return record
 
     def finish(self) -> dict[str, Any] | None:
-        """The folder's marker, written now if all shards are done and it wasn't there; None while some are missing."""
+        """The folder's marker, written now if all units are done and it wasn't there; None while some are missing."""
         marker = self.marker()
         if marker is None:
-            records = [self.record(shard) for shard in self.shards]
+            records = [self.record(unit) for unit in self.units]
             done = [one for one in records if one is not None]
             if len(done) < len(records):
                 return None
             marker = self._summary(done)
+            for name in {one.name for one in self.folder.glob("*.ds")} - set(marker["files"]):
+                self._take_away(name)  # of an older plan with more units
             mark_complete(self.folder, marker)
         return marker
 
@@ -124,8 +114,16 @@ class TokenFolder:
             )
         return marker
 
-    def _record_file(self, shard: Shard) -> Path:
-        return self.folder / (shard.name + RECORD_SUFFIX)
+    def _settings(self) -> dict[str, Any]:
+        spec = self.spec
+        return {"textKey": spec.text_key, "scoreKey": spec.score_key, "minScore": spec.min_score}
+
+    def _take_away(self, name: str) -> None:
+        for side in reversed(SIDES):
+            (self.folder / (name + side)).unlink(missing_ok=True)
+
+    def _record_file(self, unit: Unit) -> Path:
+        return self.folder / (unit.name + RECORD_SUFFIX)
 
     def _summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         tokens = sum(one["tokens"] for one in records)
@@ -135,19 +133,22 @@ class TokenFolder:
             )
         return {
             "source": self.spec.path,
-            "tokens": tokens,
-            "estimatedTokens": self.estimated_tokens,
-            "documents": sum(one["documents"] for one in records),
-            "textBytes": sum(one["textBytes"] for one in records),
-            "documentsWithEndOfText": sum(one["documentsWithEndOfText"] for one in records),
-            "files": [s.name for s, one in zip(self.shards, records, strict=True) if one["tokens"]],
+            **{key: sum(one[key] for one in records) for key in RECORD_KEYS.values()},
+            "estimatedTokens": self.plan.estimated_tokens,
+            "estimateError": error_of(self.plan.estimated_tokens, tokens),
+            "files": [s.name for s, one in zip(self.units, records, strict=True) if one["tokens"]],
             "sha256": [one["sha256"] for one in records if one["tokens"]],
             "tokenizerSha256": self.vocabulary.sha256,
             "tokenBytes": self.token_bytes,
-            "textKey": self.spec.text_key,
+            **self._settings(),
             "limit": self.spec.limit,
             "inputs": [{"path": one.path, "size": one.size} for one in self.source.files],
         }
+
+
+def error_of(estimated: int, measured: int) -> float:
+    """How far an estimate was off, as a fraction of what was measured: 0.02 where it was 2 % too high."""
+    return round((estimated - measured) / max(1, measured), 6)
 
 
 def _difference(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> str:
@@ -184,10 +185,14 @@ def clear_leftovers(folder: Path, stage_input: StageInput, spec: TokenizeSpec, p
                 shutil.rmtree(left, ignore_errors=True)
         except FileNotFoundError:
             continue
+    for half in folder.glob(".*.tmp"):  # of a record or a plan, whose writer was killed; nobody reads it
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - half.stat().st_mtime > ABANDONED_SECONDS:
+                half.unlink()
 
 
 def temporary_bytes(folder: Path) -> int:
-    """Bytes of shards that are being made, by whomever."""
+    """Bytes of units that are being made, by whomever."""
     total = 0
     for file in folder.glob(f"{TEMPORARY}.*/*"):
         try:

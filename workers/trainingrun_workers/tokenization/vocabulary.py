@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tokenizers import Tokenizer
+
 from trainingrun_workers.contract import TokenizeSpec
 from trainingrun_workers.errors import BadConfig
 
@@ -21,6 +23,7 @@ class Vocabulary:
     end_of_text: str  # the token after each document
     size: int  # largest id + 1
     sha256: str  # of tokenizer.json
+    tokenizer: Tokenizer  # the tokenizers library's, which cuts nothing off and fills nothing up
 
 
 def read_vocabulary(folder: Path, spec: TokenizeSpec) -> Vocabulary:
@@ -32,25 +35,28 @@ def read_vocabulary(folder: Path, spec: TokenizeSpec) -> Vocabulary:
             f"There is no {TOKENIZER_FILE} in {spec.tokenizer!r} on the volume: put a fast tokenizer's folder there, "
             "as save_pretrained writes it.",
         )
-    content = file.read_bytes()
+    content = file.read_bytes()  # an error of the disk says nothing about the file, and is tried again
     try:
-        ids = _ids(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        tokenizer = load_tokenizer(content)
+    except ValueError as error:
         raise BadConfig(
             "TokenizerInvalid",
-            f"The file {spec.tokenizer}/{TOKENIZER_FILE} is no tokenizer of the tokenizers library ({error!r}): "
-            "write it again with save_pretrained.",
+            f"The file {spec.tokenizer}/{TOKENIZER_FILE} is no tokenizer of the tokenizers library "
+            f"({' '.join(str(error).split())[:200]}): write it again with save_pretrained.",
         ) from error
+    ids = tokenizer.get_vocab(with_added_tokens=True)
     size = max(ids.values(), default=-1) + 1
     _check_size(size, spec)
-    return Vocabulary(file, _end_of_text(folder, ids, spec.tokenizer), size, hashlib.sha256(content).hexdigest())
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Vocabulary(file, _end_of_text(folder, ids, spec.tokenizer), size, sha256, tokenizer)
 
 
-def _ids(document: dict[str, Any]) -> dict[str, int]:
-    vocabulary = document["model"]["vocab"]
-    if isinstance(vocabulary, list):  # Unigram keeps [token, score], in the order of ids
-        vocabulary = {token: place for place, (token, _) in enumerate(vocabulary)}
-    return {**vocabulary, **{one["content"]: one["id"] for one in document.get("added_tokens") or ()}}
+def load_tokenizer(content: bytes) -> Tokenizer:
+    """The tokenizers library's tokenizer of a tokenizer.json; ValueError where it is none."""
+    tokenizer = Tokenizer.from_buffer(content)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _check_size(size: int, spec: TokenizeSpec) -> None:

@@ -57,7 +57,7 @@ def test_an_unknown_field_is_told_with_the_nearest_one() -> None:
     manifest["spec"]["data"][1]["textkey"] = "x"
     manifest["spec"]["storage"]["zzz"] = 1
     assert fault(dumped(manifest)).splitlines() == [
-        "spec.storage.zzz: is no field: there are claim, claimName.",
+        "spec.storage.zzz: is no field: there are claim, claimName, deletionPolicy.",
         "spec.data[1].textkey: is no field: did you mean textKey?",
         "spec.pretrain.gpus_per_node: is no field: did you mean gpusPerNode?",
     ]

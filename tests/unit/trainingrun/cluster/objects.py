@@ -24,7 +24,9 @@ def metadata(name: str, version: int = 1, owner: str = "run-uid", **more: Any) -
 
 def a_pod(name: str = "pod", **status: Any) -> Raw:
     """A pod of run tiny."""
-    return {"metadata": metadata(name), "spec": {"nodeName": "node-1"}, "status": {"phase": "Running", **status}}
+    owner = {"uid": "work-uid", "controller": True, "kind": "PyTorchJob", "name": "tiny-pretrain-a2"}
+    status = {"phase": "Running", **status}
+    return {"metadata": metadata(name, ownerReferences=[owner]), "spec": {"nodeName": "node-1"}, "status": status}
 
 
 def a_container(name: str = "pytorch", **state: Any) -> Raw:

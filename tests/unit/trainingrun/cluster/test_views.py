@@ -4,7 +4,7 @@ from hypothesis import strategies as some
 
 from trainingrun.cluster.views import claim_view, newest_warning, node_is_ready, pod_index, seen_pod, seen_work
 from trainingrun_workers.contract import Result
-from unit.trainingrun.cluster.objects import a_container, a_pod, a_work, metadata
+from unit.trainingrun.cluster.objects import Raw, a_container, a_pod, a_work, metadata
 
 
 def test_a_running_pod_has_started_and_nothing_more() -> None:
@@ -153,3 +153,29 @@ def test_the_newest_warning_is_told() -> None:
 def test_no_termination_message_breaks_a_view(message: str, reason: str | None) -> None:
     ended = {"exitCode": 1, "reason": reason, "message": message}
     assert seen_pod(a_pod(containerStatuses=[a_container(terminated=ended)])).view.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "suspended"),
+    [({}, False), ({"suspend": True}, True), ({"suspend": False}, False), ({"runPolicy": {"suspend": True}}, True)],
+)
+def test_a_job_that_a_queue_holds_back_is_seen_as_suspended(spec: dict[str, object], suspended: bool) -> None:
+    raw = {"metadata": {"name": "a", "uid": "u"}, "spec": spec}
+    assert seen_work("Job", raw).view.suspended is suspended
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        [],
+        [{"uid": "u", "kind": "ReplicaSet", "name": "tiny-pretrain-a2", "controller": True}],
+        [{"uid": "u", "kind": "Job", "name": "a-job-of-the-users", "controller": True}],
+        [{"uid": "u", "kind": "PyTorchJob", "name": "tiny-pretrain-a2"}],
+    ],
+    ids=["nobody", "another kind", "another job", "no controller"],
+)
+def test_a_pod_with_an_attempts_labels_and_another_owner_belongs_to_no_attempt(owners: list[Raw]) -> None:
+    raw = a_pod()
+    assert seen_pod(raw).owner == "work-uid"
+    raw["metadata"]["ownerReferences"] = owners
+    assert seen_pod(raw).owner == ""

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from trainingrun.api import names
-from trainingrun.controller.reports import POD_NAME, POD_UID, Bearer, ReportError, bearer_of, read_snapshot
-from trainingrun_workers.contract import Snapshot
+from trainingrun.controller.reports import POD_NAME, POD_UID, Bearer, ReportError, answer_to, bearer_of, read_snapshot
+from trainingrun_workers.contract import Answer, Snapshot
 
 
 def a_review(**changes: Any) -> dict[str, Any]:
@@ -50,3 +50,21 @@ def test_what_is_no_snapshot_is_refused(body: bytes) -> None:
     with pytest.raises(ReportError) as refused:
         read_snapshot(body)
     assert refused.value.status == 400
+
+
+def a_run() -> dict[str, Any]:
+    checkpoints = [{"step": 100, "converted": True, "scores": {"a/acc": 0.5}}, {"step": 200, "converted": True}]
+    spec = {"pretrain": {"checkpoints": {"keepLast": 5, "keepEvery": 1000, "keepBest": 1}}}
+    return {"spec": spec, "status": {"checkpoints": checkpoints}}
+
+
+def test_the_pod_that_saves_is_answered_what_todays_spec_keeps() -> None:
+    snapshot = read_snapshot(a_report())
+
+    assert answer_to(snapshot, a_run()) == Answer(5, 1000, (100, 200))
+    assert answer_to(snapshot, {"spec": {"pretrain": {}}}) == Answer(3)
+
+
+def test_other_pods_and_pods_of_a_run_that_cannot_be_read_are_answered_nothing() -> None:
+    assert answer_to(read_snapshot(a_report(index=1)), a_run()) is None
+    assert answer_to(read_snapshot(a_report()), {"spec": {"pretrain": {"checkpoints": {"keepLast": 0}}}}) is None

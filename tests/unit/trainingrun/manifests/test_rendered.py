@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builders import SETTINGS, World, a_manifest
+from builders import REPOSITORY, SETTINGS, World, a_manifest
 from trainingrun.api import names
 from trainingrun.stages.settings import Settings
 from trainingrun_workers.contract import StageInput
@@ -57,11 +57,45 @@ def test_only_images_that_the_settings_name_are_rendered(objects: list[dict[str,
     assert not re.search(r'"(init)?[iI]mage[A-Za-z]*": "(?!registry\.example/|IfNotPresent)', json.dumps(objects))
 
 
-def test_pods_are_never_restarted_by_anybody_but_the_operator(objects: list[dict[str, Any]]) -> None:
+def test_a_job_of_several_pods_replaces_one_that_dies_and_fails_at_once_by_what_only_the_user_can_mend(
+    objects: list[dict[str, Any]],
+) -> None:
+    jobs = [one["spec"] for one in objects if one["kind"] == "Job" and one["spec"]["completions"] > 1]
+    assert {one["template"]["spec"]["containers"][0]["args"][0] for one in jobs} == {"tokenize"}
+    for spec in jobs:
+        assert "backoffLimit" not in spec, "With it the first failure would end the whole Job."
+        assert (spec["completionMode"], spec["backoffLimitPerIndex"]) == ("Indexed", 2)
+        assert spec["podReplacementPolicy"] == "Failed"
+        fatal, disrupted, stopped = spec["podFailurePolicy"]["rules"]
+        assert (fatal["action"], fatal["onExitCodes"]["values"]) == ("FailJob", [65, 78])
+        assert (disrupted["action"], disrupted["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+        assert (stopped["action"], stopped["onExitCodes"]["values"]) == ("Ignore", [143])
+        containers = {one["onExitCodes"]["containerName"] for one in (fatal, stopped)}
+        assert containers == {one["name"] for one in spec["template"]["spec"]["containers"]}
+
+
+def test_secrets_reach_the_pods_that_tokenize_by_reference_and_no_others() -> None:
+    manifest = a_manifest()
+    manifest["spec"]["data"][0] |= {"path": "s3://bucket/en", "secretName": "s3"}
+    manifest["spec"]["data"][1] |= {"path": "hf://datasets/owner/name", "secretName": "hub"}
+    found = {
+        template["spec"]["containers"][0]["args"][0]: template["spec"]["containers"][0].get("envFrom")
+        for template in templates(rendered(manifest))
+    }
+    assert found.pop("tokenize") == [{"secretRef": {"name": "hub"}}, {"secretRef": {"name": "s3"}}]
+    assert set(found.values()) == {None}
+
+
+def test_the_operator_has_no_right_to_read_secrets() -> None:
+    rights = (REPOSITORY / "helm" / "trainingrun" / "templates" / "rbac.yaml").read_text()
+    assert "secrets" not in rights.lower()
+
+
+def test_other_pods_are_never_restarted_by_anybody_but_the_operator(objects: list[dict[str, Any]]) -> None:
     for template in templates(objects):
         assert template["spec"]["restartPolicy"] == "Never"
     for one in objects:
-        if one["kind"] == "Job":
+        if one["kind"] == "Job" and one["spec"]["completions"] == 1:
             assert one["spec"]["backoffLimit"] == 0
         if one["kind"] == "PyTorchJob":
             assert one["spec"]["runPolicy"] == {"cleanPodPolicy": "None"}

@@ -47,6 +47,16 @@ def test_checkpoints_are_converted_and_evaluated_while_pretraining_goes_on() -> 
     assert [one.scores for one in world.run.status.checkpoints] == [{"task/acc": 0.0}, {"task/acc": 0.3}]
 
 
+def test_a_complete_batch_stays_for_its_logs_until_the_next_one_starts() -> None:
+    world = World().settle().completes("tokenize").settle()
+    world.reports("pretrain", step=310, total=900, checkpoint=300, checkpoints=(0, 300)).settle()
+    world.finishes_batch("convert")
+    assert world.stage("convert").phase == "Waiting"
+    assert "tiny-convert-a1" in world.work
+    world.reports("pretrain", step=610, total=900, checkpoint=600, checkpoints=(0, 300, 600)).settle()
+    assert [name for name in world.work if "convert" in name] == ["tiny-convert-a2"]
+
+
 def test_a_finished_run_asks_for_no_write() -> None:
     world = World().finished()
     plan = world.plan()
@@ -136,7 +146,7 @@ def test_a_status_of_another_version_does_not_stop_a_run() -> None:
 
 
 def test_the_status_stays_far_below_its_bound_with_the_longest_history() -> None:
-    world = World().settle()
+    world = World(a_manifest(tokenize={"parallelism": 1})).settle()
     for _ in range(30):
         if world.stage("tokenize").phase == "Failed":
             world.edit(suspend=False)

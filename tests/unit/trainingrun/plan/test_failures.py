@@ -51,6 +51,7 @@ def test_a_new_attempt_waits_until_the_old_pods_are_gone() -> None:
 
 
 CASES = {
+    "BadLoss": {"exit_code": 65, "result": Result(65, "NonFiniteLoss", "The loss is no number.", step=320)},
     "BadData": {"exit_code": 65},
     "BadConfig": {"exit_code": 78},
     "OutOfMemory": {"exit_code": 137, "ended_reason": "OOMKilled"},
@@ -58,6 +59,7 @@ CASES = {
     "Evicted": {"exit_code": 143, "disrupted": "PreemptionByScheduler"},
     "Preempted": {"exit_code": 143},
     "PodDeleted": {"phase": "Running", "exit_code": None, "ended_at": None, "deleting": True},
+    "ContainerLost": {"exit_code": 137, "ended_reason": "ContainerStatusUnknown"},
     "Killed": {"exit_code": 137},
     "VolumeFull": {"exit_code": 75, "result": Result(75, "VolumeFull", "The volume is full.")},
     "Retry": {"exit_code": 75},
@@ -77,9 +79,18 @@ def test_each_cause_is_recognised_and_counted_against_its_budget(cause: str) -> 
     attempt = next(one for one in world.run.status.attempts if one.stage == "pretrain")
     assert attempt.cause == cause
     stage = world.stage("pretrain")
-    counted = {"fail": (0, 0), "infrastructure": (1, 0), "preemption": (0, 1)}[BUDGETS[cause]]
+    counted = {"infrastructure": (1, 0), "preemption": (0, 1)}.get(BUDGETS[cause], (0, 0))
     assert (stage.restarts, stage.preemptions) == counted
-    assert (stage.phase == "Failed") == (BUDGETS[cause] == "fail")
+    assert attempt.node == "node-1"
+    assert (stage.phase == "Failed") == (BUDGETS[cause] in ("fail", "loss"))
+
+
+def test_a_pod_whose_rank_was_killed_for_memory_does_not_know_it_and_the_kubelet_does() -> None:
+    words = Result(75, "RankLost", "Rank 0 ended without a word.", step=300)
+    world = pretraining().fails("pretrain", 75, words, ended_reason="OOMKilled").settle()
+    attempt = next(one for one in world.run.status.attempts if one.stage == "pretrain")
+    assert (attempt.cause, attempt.step, said(world)[1]) == ("OutOfMemory", 300, "OutOfMemory")
+    assert "raise the memory limit" in (attempt.message or "")
 
 
 @pytest.mark.parametrize("code", [ExitCode.BAD_DATA, ExitCode.BAD_CONFIG])
@@ -135,7 +146,7 @@ def test_the_weightiest_word_of_the_gang_wins_over_that_of_a_peer_that_only_suff
     assert said(world) == ("Running", "")
     world.now += 1
     world.fails("pretrain", 65, Result(65, "NonFiniteLoss", "The loss is not a number."), index=1).settle()
-    assert said(world) == ("Failed", "BadData")
+    assert said(world) == ("Failed", "BadLoss")
 
 
 def test_failures_are_waited_out_longer_and_longer_and_progress_resets_that() -> None:

@@ -33,6 +33,7 @@ KNOBS = {
     "resources": ("pretrain", lambda one: one["resources"].update(requests={"cpu": "3"})),
     "logging": ("pretrain", lambda one: one["config"]["logging"].update(iteration_step_info_interval=1)),
     "pods": ("tokenize", lambda one: one.update(parallelism=7)),
+    "a Secret": ("data", lambda one: one[0].update(secretName="other")),
 }
 
 
@@ -51,6 +52,7 @@ INPUTS = {
     ),
     "shards": ("tokenize", lambda one: one.update(shards=9), "tokenize"),
     "text key": ("data", lambda one: one[0].update(textKey="content"), "tokenize"),
+    "language score": ("data", lambda one: one[0].update(languageScore={"min": 0.65}), "tokenize"),
     "weight": ("data", lambda one: one[0].update(weight=0.7), "pretrain"),
     "questions": ("evaluate", lambda one: one.update(tasks=[{"name": "held_out_en"}]), "evaluate"),
 }

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from trainingrun_workers.contract import ConvertSpec, RunReference, StageInput
-from trainingrun_workers.reporting import Reporter
+from trainingrun_workers.contract import Answer, ConvertSpec, RunReference, StageInput
+from trainingrun_workers.reporting import Reporter, read_answer
 from trainingrun_workers.volume import Volume
 
 
@@ -22,6 +22,7 @@ class Operator(HTTPServer):
     def __init__(self) -> None:
         self.received: list[tuple[str | None, dict[str, Any]]] = []
         self.status = 204
+        self.answer = b""
         super().__init__(("127.0.0.1", 0), Handler)
 
 
@@ -34,7 +35,9 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.received.append((self.headers["Authorization"], body))
         self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
+        self.wfile.write(self.server.answer)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
         return
@@ -148,3 +151,33 @@ def test_a_misspelt_field_fails_at_once(tmp_path: Path) -> None:
         pytest.raises(TypeError, match="stepp"),
     ):
         reporter.update(stepp=3)
+
+
+def test_what_the_operator_answers_lies_on_the_volume(tmp_path: Path, operator: Operator) -> None:
+    operator.status, file = 200, tmp_path / "runs/run/answers/convert.json"
+    assert read_answer(file) is None
+    with Reporter(stage_input(address(operator)), Volume(tmp_path), 0, tmp_path / "none"):
+        for answer in (Answer(3, 100, (200, 300)), Answer(1)):
+            operator.answer = answer.to_json().encode()
+            wait_for(lambda answer=answer: read_answer(file) == answer)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"keep_last": "many"}', b"\xff", b"null"])
+def test_an_answer_that_is_none_changes_nothing(tmp_path: Path, operator: Operator, body: bytes) -> None:
+    operator.status, operator.answer = 200, body
+    Reporter(stage_input(address(operator)), Volume(tmp_path), 0, tmp_path / "none").close()
+
+    assert operator.received
+    assert not (tmp_path / "runs/run/answers").exists()
+
+
+def test_a_later_attempts_snapshot_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "runs/run/snapshots/convert-0.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"attempt": 3}))
+    Reporter(stage_input(None), Volume(tmp_path), 0, tmp_path / "none").close()
+    assert json.loads(file.read_text()) == {"attempt": 3}
+
+    file.write_text(json.dumps({"attempt": 1}))
+    Reporter(stage_input(None), Volume(tmp_path), 0, tmp_path / "none").close()
+    assert json.loads(file.read_text())["attempt"] == 2

@@ -1,6 +1,9 @@
 from pathlib import Path
 
-from trainingrun_workers.pretrain.checkpoints import Checkpoints
+import pytest
+
+from trainingrun_workers.contract import Skip
+from trainingrun_workers.pretrain.checkpoints import Checkpoints, skips_before
 
 
 def save(store: Checkpoints, step: int) -> Path:
@@ -64,3 +67,39 @@ def test_a_removed_checkpoint_is_gone_under_any_name(tmp_path: Path) -> None:
     store.remove(300)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_data_that_are_skipped_since_is_set_aside_and_not_lost(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    for step in (0, 300, 600, 900):
+        save(store, step)
+
+    assert store.set_skipped_aside([Skip(300, 40)]) == (600, 900)
+    assert store.complete() == (0, 300)
+    assert (tmp_path / "skipped-step-00000900-0/weights").is_file()
+
+
+def test_a_checkpoint_that_was_made_after_the_skip_is_gone_on_from(tmp_path: Path) -> None:
+    store, skips = Checkpoints(tmp_path), [Skip(300, 40), Skip(700, 20)]
+    for step in (300, 600, 900):
+        (store.begin(step) / "weights").write_bytes(b"w")
+        store.finish(step, {"skips": skips_before(skips, step)})
+
+    assert store.set_skipped_aside(skips) == ()
+    assert store.set_skipped_aside([*skips, Skip(900, 5)]) == ()
+    assert store.set_skipped_aside([Skip(300, 40), Skip(600, 20)]) == (900,)
+
+
+def test_an_attempt_that_another_has_replaced_finishes_no_checkpoint(tmp_path: Path) -> None:
+    late, now = Checkpoints(tmp_path, "uid-a1"), Checkpoints(tmp_path, "uid-a2")
+    (late.begin(300) / "weights").write_bytes(b"late")
+    now.set_torn_aside()
+    with pytest.raises(FileNotFoundError):
+        late.finish(300, {})
+
+    (now.begin(300) / "weights").write_bytes(b"now")
+    (late.begin(300) / "weights").write_bytes(b"late")
+    now.finish(300, {})
+    with pytest.raises(OSError, match="not empty"):
+        late.finish(300, {})
+    assert (now.path(300) / "weights").read_bytes() == b"now"

@@ -1,6 +1,9 @@
+import hashlib
+import json
+
 import pytest
 
-from trainingrun_workers.contract import DataSource, DataStage
+from trainingrun_workers.contract import DataSource, DataStage, Skip
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.pretrain.data_plan import DataPlan
 from trainingrun_workers.pretrain.mixture import Mixture
@@ -14,8 +17,8 @@ def source(name: str, weight: float) -> DataSource:
     return DataSource(name=name, folder=f"tokens/{name}", weight=weight)
 
 
-def plan(*stages: DataStage, windows: dict[str, int] = WINDOWS) -> DataPlan:
-    return DataPlan(stages, windows, BATCH)
+def plan(*stages: DataStage, windows: dict[str, int] = WINDOWS, skips: tuple[Skip, ...] = ()) -> DataPlan:
+    return DataPlan(stages, windows, BATCH, skips)
 
 
 TWO_STAGES = (
@@ -118,8 +121,82 @@ def test_a_folder_that_stands_in_a_stage_twice_is_still_read_once_an_epoch() -> 
     assert sorted(order.sample(n)[1] for n in range(101)) == list(range(101))
 
 
+@pytest.mark.parametrize(
+    ("skips", "digest"),
+    [
+        ((), "903226a6508e6e487eaa752ae77632808a287eedfdff15d3e031fead0264adb4"),
+        ((Skip(7, 2), Skip(29, 30)), "4cd0f0f41fb46efc748d0320adc5d2bf6ae527f45ed5d82a338e4ce2d81bf644"),
+    ],
+)
+def test_the_order_is_the_one_that_earlier_checkpoints_were_trained_in(skips: tuple[Skip, ...], digest: str) -> None:
+    stages = (
+        DataStage("broad", 1, 6, (source("web", 0.4), source("en", 0.4), source("it", 0.2))),
+        DataStage("narrow", 31, 7, (source("it", 1.0), source("code", 3.0), source("it", 0.5), source("en", 0.0))),
+    )
+    order = plan(*stages, windows=WINDOWS | {"tokens/web": 1_000_003}, skips=skips)
+    visited = [order.sample(number) for number in range(800)]
+
+    assert hashlib.sha256(json.dumps(visited).encode()).hexdigest() == digest
+    for first, end in ((0, 800), (3, 3), (5, 6), (7, 42), (230, 251), (236, 500)):
+        assert list(order.samples(first, end)) == visited[first:end]
+
+
 def test_data_stages_that_do_not_start_in_order_are_refused() -> None:
     with pytest.raises(BadConfig, match="step 1"):
         plan(DataStage("late", 2, 6, (source("en", 1.0),)))
     with pytest.raises(BadConfig, match="after the last"):
         plan(TWO_STAGES[0], TWO_STAGES[0])
+
+
+def samples(order: DataPlan, step: int) -> list[tuple[str, int]]:
+    return [order.sample(number) for number in range((step - 1) * BATCH, step * BATCH)]
+
+
+def test_after_a_skip_the_data_of_so_many_steps_later_are_read() -> None:
+    stage = DataStage("only", 1, 6, (source("en", 0.7), source("it", 0.3)))
+    plain, skipped = plan(stage), plan(stage, skips=(Skip(10, 5), Skip(20, 3)))
+
+    for step in (1, 10):
+        assert samples(skipped, step) == samples(plain, step)
+    for step in (11, 20):
+        assert samples(skipped, step) == samples(plain, step + 5)
+    for step in (21, 300):
+        assert samples(skipped, step) == samples(plain, step + 8)
+
+
+def test_a_skip_past_the_end_of_its_stage_leaves_out_just_the_rest_in_the_next() -> None:
+    plain, skipped = plan(*TWO_STAGES), plan(*TWO_STAGES, skips=(Skip(28, 10),))
+    left_out = {one for step in range(29, 39) for one in samples(plain, step) if one[0] == "tokens/code"}
+    read = [one for step in range(29, 80) for one in samples(skipped, step)]
+
+    assert left_out
+    assert not left_out & {one for one in read if one[0] == "tokens/code"}
+    assert samples(skipped, 29) != samples(plain, 29)
+
+
+def test_a_skip_far_before_a_stage_takes_nothing_from_it() -> None:
+    code = [one for one in TWO_STAGES if one.name == "narrow"][0].sources[1].folder
+    plain, skipped = plan(*TWO_STAGES), plan(*TWO_STAGES, skips=(Skip(5, 10),))
+
+    for step in range(31, 60):
+        assert [one for one in samples(skipped, step) if one[0] == code] == [
+            one for one in samples(plain, step) if one[0] == code
+        ]
+
+
+@pytest.mark.parametrize("skips", [(Skip(0, 4),), (Skip(7, 2), Skip(7, 2), Skip(29, 30)), (Skip(30, 7), Skip(44, 1))])
+def test_what_is_consumed_is_what_was_trained_on_whatever_was_skipped(skips: tuple[Skip, ...]) -> None:
+    order = plan(*TWO_STAGES, skips=skips)
+    seen = dict.fromkeys(WINDOWS, 0)
+    for step in range(70):
+        assert order.consumed(step) == seen
+        for folder, _ in samples(order, step + 1):
+            seen[folder] += 1
+
+
+def test_a_source_is_never_read_twice_within_an_epoch_whatever_is_skipped() -> None:
+    windows = WINDOWS | {"tokens/it": 100_000}
+    order = plan(*TWO_STAGES, windows=windows, skips=(Skip(5, 3), Skip(25, 20), Skip(40, 2)))
+    visited = [window for folder, window in map(order.sample, range(60 * BATCH)) if folder == "tokens/it"]
+
+    assert len(set(visited)) == len(visited)

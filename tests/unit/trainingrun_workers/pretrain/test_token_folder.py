@@ -35,6 +35,13 @@ def test_windows_share_one_token_and_stay_within_their_file(tmp_path: Path) -> N
     ]
 
 
+def test_tokens_that_fill_no_window_are_counted(tmp_path: Path) -> None:
+    tokens = TokenFolder(token_folder(tmp_path / "t", list(range(11)), [7], [], list(range(20, 25))), 2, 4)
+    read = [one for i in range(tokens.windows) for one in ids(tokens.window(i))]
+
+    assert tokens.left_out == 17 - len(set(read)) == 2 + 1
+
+
 def test_a_folder_without_its_marker_is_refused(tmp_path: Path) -> None:
     folder = token_folder(tmp_path / "t", list(range(11)))
     (folder / "COMPLETE.json").unlink()

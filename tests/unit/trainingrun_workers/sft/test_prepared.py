@@ -7,7 +7,7 @@ COUNTS = RowCounts(rows=10, overlong=2, unlabelled=1, kept=7)
 
 
 def half_written(folder: Path) -> Prepared:
-    prepared = Prepared(folder / "prepared")
+    prepared = Prepared(folder, "uid-a1")
     prepared.reuse(FILES, keep=False)
     (prepared.folder / "abc").mkdir()
     (prepared.folder / "abc/data.arrow").write_text("rows")
@@ -29,6 +29,26 @@ def test_whole_data_are_taken_up_without_the_locks_of_a_killed_process(tmp_path:
     assert prepared.reuse(FILES, keep=False)
     assert {path.name for path in prepared.folder.iterdir()} == {"abc", "COMPLETE.json"}
     assert prepared.counts() == COUNTS
+
+
+def test_the_next_attempt_has_whole_data_under_a_name_of_its_own(tmp_path: Path) -> None:
+    before, after = half_written(tmp_path), Prepared(tmp_path, "uid-a2")
+    before.finish(COUNTS, FILES)
+
+    assert after.reuse(FILES, keep=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["prepared-uid-a2"]
+    assert (after.folder / "abc/data.arrow").read_text() == "rows"
+
+
+def test_what_an_earlier_attempt_still_writes_is_not_taken_up(tmp_path: Path) -> None:
+    half_written(tmp_path)
+    after = Prepared(tmp_path, "uid-a2")
+    assert not after.reuse(FILES, keep=False)
+    after.finish(COUNTS, FILES)
+    (tmp_path / "prepared-uid-a1/abc").mkdir(parents=True)  # by a process that has slept meanwhile
+
+    assert Prepared(tmp_path, "uid-a3").reuse(FILES, keep=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["prepared-uid-a3"]
 
 
 def test_data_made_from_files_that_have_changed_are_made_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ CONFIG: dict[str, Any] = {"datasets": [{"path": "sft/a.jsonl"}], "plugins": ["th
 
 def made(root: Path, config: dict[str, Any], resume: Path | None = None, cpu: bool = True) -> dict[str, Any]:
     spec = SftSpec(base="base", config=config, nodes=1, processes_per_node=1, cpu=cpu, hang_timeout=60)
-    return settings.axolotl_config(spec, Volume(root), root / "stage", resume)
+    return settings.axolotl_config(spec, Volume(root), root / "stage/out", root / "stage/prepared-1", resume)
 
 
 def test_paths_are_those_of_the_pod(tmp_path: Path) -> None:
@@ -21,8 +21,8 @@ def test_paths_are_those_of_the_pod(tmp_path: Path) -> None:
 
     assert config["base_model"] == str(tmp_path / "base")
     assert config["datasets"] == [{"path": str(tmp_path / "sft/a.jsonl")}]
-    assert config["output_dir"] == str(tmp_path / "stage/checkpoints")
-    assert config["dataset_prepared_path"] == str(tmp_path / "stage/prepared")
+    assert config["output_dir"] == str(tmp_path / "stage/out")
+    assert config["dataset_prepared_path"] == str(tmp_path / "stage/prepared-1")
     assert config["resume_from_checkpoint"] == str(tmp_path / "stage/checkpoints/checkpoint-30")
 
 

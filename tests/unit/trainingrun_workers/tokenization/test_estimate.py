@@ -1,22 +1,57 @@
-"""How many bytes the tokens will take, and whether they have room."""
+"""What an estimate is made from, how many bytes there is room for, and how that is told."""
 
 import pytest
 
 from trainingrun_workers.errors import BadConfig
-from trainingrun_workers.tokenization.estimate import check_room, estimate, in_words
-from trainingrun_workers.tokenization.plan import InputFile, plan_shards
+from trainingrun_workers.tokenization.plan import InputFile, Part, Piece, plan_units
+from trainingrun_workers.tokenization.room import check_room, in_words
+from trainingrun_workers.tokenization.sample import LEAST_PARTS, RANGE_BYTES, sampled
+from trainingrun_workers.tokenization.sources import Source
 
 
-def test_an_estimate_is_the_sampled_density_and_an_end_for_each_document() -> None:
-    shards = plan_shards([InputFile("a", 500, 10, 1000), InputFile("b", 500, 10, 2000)], 2, None)
-    expected = estimate(shards, 0.25, token_bytes=4)
-    assert expected.tokens == 750 + 20
-    assert expected.size == 770 * 4 + 20 * 8
+def parquet(path: str, groups: int, text_bytes: int = 1000) -> InputFile:
+    parts = tuple(Part(group, group + 1, 10, text_bytes) for group in range(groups))
+    return InputFile(path, groups * text_bytes, "v", "c", parts)
 
 
-def test_a_limit_makes_the_estimate_smaller() -> None:
-    shards = plan_shards([InputFile("a", 500, 10, 1000)], 2, 5)
-    assert estimate(shards, 0.25, token_bytes=2).tokens == 125 + 5
+def sample(*files: InputFile, limit: int | None = None, most_bytes: int | None = None) -> tuple[Piece, ...]:
+    source = Source("en", "raw/en", "text", None, files)
+    return sampled(source, plan_units(files, 4, limit), most_bytes)
+
+
+def test_a_hundredth_of_the_row_groups_is_looked_at_evenly_spread() -> None:
+    picked = sample(parquet("a", 1500), parquet("b", 500))
+    assert len(picked) == 20
+    assert [(one.path, one.first) for one in picked][:3] == [("a", 50), ("a", 150), ("a", 250)]
+    assert sum(one.path == "b" for one in picked) == 5
+    assert all(one.end == one.first + 1 for one in picked)
+
+
+def test_a_few_row_groups_are_looked_at_however_few_there_are() -> None:
+    assert len(sample(parquet("a", 100))) == LEAST_PARTS
+    assert [one.first for one in sample(parquet("a", 3))] == [0, 1, 2]
+
+
+def test_the_sample_is_the_same_each_time() -> None:
+    assert sample(parquet("a", 321), parquet("b", 7)) == sample(parquet("a", 321), parquet("b", 7))
+
+
+def test_a_limit_keeps_the_sample_before_it() -> None:
+    assert max(one.first for one in sample(parquet("a", 1000), limit=200)) < 20
+
+
+def test_a_pod_that_begins_looks_at_no_more_text_than_it_may_but_at_something() -> None:
+    assert sum(one.text_bytes for one in sample(parquet("a", 100, 1_000_000), most_bytes=3_500_000)) == 3_000_000
+    assert len(sample(parquet("a", 100, 1_000_000), most_bytes=10)) == 1
+
+
+def test_jsonl_is_looked_at_in_ranges_of_its_bytes() -> None:
+    size = 1000 * RANGE_BYTES
+    file = InputFile("a", size, "v", "c", (Part(0, size, 100_000, size // 2),), divisible=True)
+    picked = sample(file)
+    assert len(picked) == 10
+    assert {one.end - one.first for one in picked} == {RANGE_BYTES}
+    assert sum(one.text_bytes for one in picked) == pytest.approx(0.01 * size / 2, rel=0.01)
 
 
 def test_a_claim_that_is_too_small_is_told_with_both_figures() -> None:

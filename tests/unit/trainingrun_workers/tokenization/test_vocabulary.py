@@ -1,5 +1,6 @@
 """What is read of a tokenizer's folder, and what is refused."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -11,16 +12,24 @@ from trainingrun_workers.contract import TokenizeSpec
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.tokenization.vocabulary import read_vocabulary
 
-END = {"id": 3, "content": "<|end|>"}
+END = "<|end|>"
+ADDED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+WHOLE = {"version": "1.0", "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None}
 
 
 def spec(vocab_size: int = 100, token_bytes: int = 2) -> TokenizeSpec:
     return TokenizeSpec("tokenizer", token_bytes, vocab_size, 4, 1, None, ())
 
 
-def write(folder: Path, vocab: Any = None, settings: Any = None, added: Any = (END,)) -> Path:
-    model = {"vocab": {"a": 0, "b": 1, "c": 2} if vocab is None else vocab}
-    (folder / "tokenizer.json").write_text(json.dumps({"model": model, "added_tokens": added}))
+def write(folder: Path, vocab: Any = None, settings: Any = None) -> Path:
+    """A tokenizer whose last token is an added one."""
+    vocab = {"a": 0, "b": 1, "c": 2, END: 3} if vocab is None else vocab
+    if isinstance(vocab, list):
+        model, end, place = {"type": "Unigram", "unk_id": 0, "vocab": vocab}, vocab[-1][0], len(vocab) - 1
+    else:
+        model, end, place = {"type": "BPE", "vocab": vocab, "merges": []}, END, vocab[END]
+    document = {**WHOLE, "model": model, "added_tokens": [{"id": place, "content": end, **ADDED}]}
+    (folder / "tokenizer.json").write_text(json.dumps(document))
     if settings is not None:
         (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     return folder
@@ -51,21 +60,21 @@ def test_a_tokenizer_without_an_end_of_text_of_its_own_is_refused(tmp_path: Path
 
 
 def test_the_size_counts_ids_beyond_a_gap(tmp_path: Path) -> None:
-    write(tmp_path, settings={"eos_token": "<|end|>"}, added=[{"id": 41, "content": "<|end|>"}])
+    write(tmp_path, {"a": 0, END: 41}, {"eos_token": END})
     assert read_vocabulary(tmp_path, spec()).size == 42
     with pytest.raises(BadConfig, match="has 42 ids, but the model has room for 41"):
         read_vocabulary(tmp_path, spec(vocab_size=41))
 
 
 def test_ids_that_do_not_fit_the_bytes_of_a_token_are_refused(tmp_path: Path) -> None:
-    write(tmp_path, settings={"eos_token": "<|end|>"}, added=[{"id": 65_536, "content": "<|end|>"}])
+    write(tmp_path, {"a": 0, END: 65_536}, {"eos_token": END})
     with pytest.raises(BadConfig, match="room for 65,536"):
         read_vocabulary(tmp_path, spec(vocab_size=128_256, token_bytes=2))
     assert read_vocabulary(tmp_path, spec(vocab_size=128_256, token_bytes=4)).size == 65_537
 
 
 def test_a_unigram_vocabulary_is_a_list(tmp_path: Path) -> None:
-    write(tmp_path, vocab=[["a", -1.0], ["</s>", 0.0]], added=[], settings={"eos_token": "</s>"})
+    write(tmp_path, [["a", -1.0], ["</s>", 0.0]], {"eos_token": "</s>"})
     assert read_vocabulary(tmp_path, spec()).size == 2
 
 
@@ -81,3 +90,13 @@ def test_a_torn_tokenizer_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(BadConfig) as caught:
         read_vocabulary(tmp_path, spec())
     assert caught.value.reason == "TokenizerInvalid"
+
+
+def test_a_disk_that_fails_is_not_the_tokenizers_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    write(tmp_path, settings={"eos_token": END})
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        read_vocabulary(tmp_path, spec())

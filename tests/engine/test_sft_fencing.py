@@ -1,0 +1,31 @@
+"""An sft gang that nobody could end wakes up when another attempt has taken its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.frozen import content, freeze, wake
+from engine.sft_runs import FOLDER, STEPS, curve, make_base, make_stage, spec, start
+from trainingrun_workers.contract import ExitCode
+
+
+def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(
+    engine_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    python = engine_python("axolotl")
+    run = make_stage(python, make_base(python, tmp_path / "base"), tmp_path)
+    old = start(run, until_step=13)
+    try:
+        frozen = freeze(old)
+        assert run.run(spec()).reason == "Completed"
+        before = content(run.volume)
+        assert f"{FOLDER}/model/model.safetensors" in before
+        wake(frozen)
+        result = old.wait()
+    finally:
+        old.end()
+
+    assert (result.exit_code, result.reason) == (ExitCode.RETRY, "Fenced")
+    after = content(run.volume)
+    assert set(after) - set(before) == {"runs/here/tiny/results/sft-a1-0.json"}, "its own last words"
+    assert {name: after[name] for name in before} == before
+    assert [line["step"] for line in curve(run)] == list(range(1, STEPS + 1))

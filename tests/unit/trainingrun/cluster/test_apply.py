@@ -1,0 +1,12 @@
+from trainingrun.api.status import Progress, StageStatus, TrainingRunStatus
+from trainingrun.api.training_run import parse_status
+from trainingrun.cluster.apply import status_document
+
+
+def test_a_status_is_written_without_what_stages_do_not_say_and_comes_back_equal() -> None:
+    running = StageStatus(name="pretrain", kind="pretrain", phase="Running", attempt=1, progress=Progress(total=9))
+    status = TrainingRunStatus(stages=[StageStatus(name="tokenize", kind="tokenize"), running])
+    written = status_document(status)
+    assert written["stages"][0] == {"name": "tokenize", "kind": "tokenize", "phase": "Pending"}
+    assert written["stages"][1]["progress"] == {"step": 0, "total": 9, "unit": "steps"}
+    assert parse_status(written) == status

@@ -1,0 +1,110 @@
+"""What a pod says of itself, what it is answered, and its last words."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from trainingrun_workers.contract.places import MAX_RESULT_BYTES
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a pod says of itself while it works; the newest one of a stage replaces the one before."""
+
+    namespace: str
+    run: str
+    uid: str  # the run's
+    stage: str
+    attempt: int
+    index: int  # the pod's index in its Job or the node's rank in its gang
+    time: float  # seconds since the epoch, on the pod's clock
+    step: int = 0  # units done: steps, shards, models, tasks
+    total: int = 0
+    unit: str = "steps"
+    loss: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    tokens: int | None = None
+    tokens_per_second: float | None = None
+    eta_seconds: float | None = None
+    checkpoint: int | None = None  # newest complete checkpoint's step
+    checkpoints: tuple[int, ...] = ()  # all complete ones, ascending
+    activity: str = ""  # what it is doing, in a few words: "saving", "loading"
+    notes: tuple[str, ...] = ()  # warnings for the user, a sentence each
+    counts: dict[str, float] = field(default_factory=dict)  # the stage's own figures, by name
+
+    def to_json(self) -> str:
+        """The snapshot as it is POSTed and as it lies on the volume."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Self:
+        """The snapshot of a decoded document; ValueError or TypeError when it isn't one."""
+        known = {one.name for one in dataclasses.fields(cls)}
+        values = {key: value for key, value in raw.items() if key in known}
+        for key in ("checkpoints", "notes"):
+            values[key] = tuple(values.get(key) or ())
+        snapshot = cls(**values)
+        for key in ("namespace", "run", "uid", "stage"):
+            if not isinstance(getattr(snapshot, key), str):
+                raise ValueError(f"The snapshot's {key} is not a text.")
+        for key in ("attempt", "index", "step", "total"):
+            if not isinstance(getattr(snapshot, key), int):
+                raise ValueError(f"The snapshot's {key} is not a whole number.")
+        return snapshot
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the operator answers to a pretrain stage's report: which checkpoints stay, as the run has it now."""
+
+    keep_last: int
+    keep_every: int | None = None
+    keep: tuple[int, ...] = ()  # steps whose checkpoints stay whatever their age: the best by score
+
+    def to_json(self) -> str:
+        """The answer as it is sent."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """The answer in a response's body; None where it holds none."""
+        try:
+            raw = json.loads(text)
+            every = raw.get("keep_every")
+            keep = tuple(int(step) for step in raw.get("keep", ()))
+            return cls(int(raw["keep_last"]), None if every is None else int(every), keep)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A pod's last words: its termination message, as JSON."""
+
+    exit_code: int
+    reason: str  # one CamelCase word: Completed, BadData, VolumeFull, Preempted …
+    message: str  # one sentence: what happened, where, what to do
+    step: int | None = None  # newest step that is safe on the volume; of a bad loss, the step that had it
+    output: dict[str, Any] = field(default_factory=dict)  # of a finished stage; also its COMPLETE_MARKER
+
+    def to_json(self) -> str:
+        """The result as a termination message; where that would be too long, without the lists and tables of its
+        output, or without all of it."""
+        plain = {key: value for key, value in self.output.items() if not isinstance(value, dict | list | tuple)}
+        for output, message in ((self.output, self.message), (plain, self.message[:1500]), ({}, self.message[:1500])):
+            short = dataclasses.replace(self, output=output, message=message)
+            text = json.dumps(dataclasses.asdict(short), sort_keys=True)
+            if len(text.encode()) <= MAX_RESULT_BYTES:
+                break
+        return text
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """The result in a termination message, or None where the message is something else."""
+        try:
+            raw = json.loads(text)
+            return cls(**{one.name: raw[one.name] for one in dataclasses.fields(cls) if one.name in raw})
+        except (ValueError, TypeError):
+            return None

@@ -1,0 +1,168 @@
+"""What each kind of stage is to do."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class TokenSource:
+    """One data source of a tokenize stage; its tokens lie in `folder` once that has a COMPLETE_MARKER."""
+
+    name: str
+    path: str  # folder or file on the volume, or hf:// or s3://
+    glob: str
+    text_key: str
+    weight: float
+    folder: str  # artifacts/tokens/<hash>
+    limit: int | None = None  # documents at most
+    score_key: str | None = None  # column with each document's score; documents without one are left out
+    min_score: float | None = None  # documents with a lower score are left out; set where score_key is
+
+
+@dataclass(frozen=True)
+class TokenizeSpec:
+    """A tokenize stage: a Job of `pods` pods that share the units of work among them."""
+
+    tokenizer: str  # folder on the volume that transformers' AutoTokenizer loads
+    token_bytes: int  # 2 below 65,536 ids, else 4
+    vocab_size: int  # the model's: a tokenizer with more ids than this is refused
+    shards: int  # units, and so token files, a source is cut into at most; part of the data's identity
+    pods: int
+    claim_bytes: int | None  # the claim's size, that the estimate must fit into
+    sources: tuple[TokenSource, ...]
+    threads: int = 1  # of a pod, that encode: the whole CPUs it asks for
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """One token folder that a pretrain stage reads."""
+
+    name: str
+    folder: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class DataStage:
+    """The mix of sources that is served from a step on, until the next stage starts."""
+
+    name: str
+    start_step: int  # 1-based training step, as nanotron's start_training_step
+    seed: int
+    sources: tuple[DataSource, ...]
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Data left out: from the step after `step` on, samples are read `steps` steps' worth further on."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class PretrainSpec:
+    """A pretrain stage: one gang of `nodes` pods with `processes_per_node` ranks each, under torchrun."""
+
+    config: dict[str, Any]  # nanotron 0.4's own configuration, already translated
+    data: tuple[DataStage, ...]
+    token_bytes: int
+    total_steps: int
+    tokens_per_step: int
+    nodes: int
+    processes_per_node: int
+    cpu: bool  # no GPU was asked for: gloo and the CPU stand-ins
+    checkpoint_every: int
+    keep_last: int
+    keep_every: int | None
+    evaluate_every: int | None  # checkpoints at these steps are kept until `converted` holds them
+    converted: str | None  # the convert stage's folder
+    hang_timeout: float
+    source_folder: str = ""  # unused by nanotron; for engines that start from weights
+    skips: tuple[Skip, ...] = ()  # ascending by step; checkpoints made without one that lies before them are set aside
+    loss_spike: float | None = None  # a logged loss above this multiple of the median of the last hundred is bad
+    auto_interval: bool = False  # checkpoint_every is only where to begin
+    seconds_between_failures: float = 432000.0
+
+
+@dataclass(frozen=True)
+class ConvertSpec:
+    """A convert stage: makes a Hugging Face folder of each listed checkpoint of a pretrain stage."""
+
+    pretrain: str  # the pretrain stage's folder
+    steps: tuple[int, ...]  # this attempt's batch; each lands in folder/step-00000300 with a COMPLETE_MARKER
+    tokenizer: str
+    tolerance: float  # largest logit difference between both sides in the checkpoint's own type, by the largest logit
+    probe_tokens: int = 256
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """One lm-eval task, by its name in the harness or in a file of `task_folder`."""
+
+    name: str
+    fewshot: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """A model to evaluate; `step` is None for one that is not a checkpoint of the base model."""
+
+    name: str
+    folder: str
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class EvaluateSpec:
+    """An evaluate stage: scores of each listed model in folder/<model name>.json, and the progression of all there."""
+
+    models: tuple[EvaluatedModel, ...]
+    tasks: tuple[EvaluationTask, ...]
+    task_folder: str | None
+    seed: int
+    batch_size: int
+    cpu: bool
+    progression: bool  # whether the models are checkpoints of one run, to be drawn over steps
+
+
+@dataclass(frozen=True)
+class SftSpec:
+    """An SFT stage: Axolotl's configuration, already checked; the trained model lands in folder/model."""
+
+    base: str  # folder of the model it starts from
+    config: dict[str, Any]
+    nodes: int
+    processes_per_node: int
+    cpu: bool
+    hang_timeout: float
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """A release stage: a folder that transformers loads, with card, licence, scores and checksums."""
+
+    model: str
+    evaluation: str | None  # folder of the evaluate stage whose scores go into the card
+    evaluated_as: str | None  # name of the model in it
+    name: str
+    base_name: str | None  # for a variant: the name of the model it was made from
+    licence: str
+    languages: tuple[str, ...]
+    chat: bool
+    prompts: tuple[str, ...]  # texts to continue as a trial, shown in the card
+    provenance: dict[str, Any]  # images, versions, data, seeds, configurations: printed in the card
+    cpu: bool
+
+
+Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec
+
+SPECS: Final[dict[str, type[Any]]] = {
+    "tokenize": TokenizeSpec,
+    "pretrain": PretrainSpec,
+    "convert": ConvertSpec,
+    "evaluate": EvaluateSpec,
+    "sft": SftSpec,
+    "release": ReleaseSpec,
+}
