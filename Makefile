@@ -8,6 +8,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q
+IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute, or need nothing but a core
 
 .PHONY: help setup generate format verify cluster cluster-down images demo demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
@@ -56,11 +57,11 @@ demo-assert: setup ## the demo, then its own assertions
 	@$(PYTEST) tests/e2e/test_demo.py
 
 test-unit: setup ## fast and pure
-	@$(PYTEST) tests/unit
+	@$(PYTEST) $(IN_TWO) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
 	@$(CLUSTER) build kubernetes etcd helm
-	@$(PYTEST) tests/control_plane
+	@$(PYTEST) $(IN_TWO) tests/control_plane
 
 test-scale: setup ## a thousand runs on an API server without nodes
 	@$(CLUSTER) build kubernetes etcd helm

@@ -16,7 +16,7 @@ BUSY = """
 import time
 block = bytearray(200_000_000)
 while time.process_time() < 0.5: pass
-print("done")
+print(time.process_time())
 """
 
 
@@ -29,8 +29,8 @@ def start(program: str) -> "subprocess.Popen[str]":
 def test_processes_cost_what_the_kernel_counts_of_all_of_them() -> None:
     cost, logs = measured([partial(start, BUSY)] * 2)
 
-    assert logs == ["done\n"] * 2
-    assert 1.0 <= cost.cpu < 2.0
+    of_each = [float(log) for log in logs]
+    assert sum(of_each) <= cost.cpu < 1.5 * sum(of_each), "what is left is the end of each process"
     assert cost.wall >= 0.5
     assert 200e6 < cost.resident < 300e6
 
