@@ -1,6 +1,6 @@
 """The whole chain on a real API server, the rest of the cluster played."""
 
-from control_plane.api import Api, Object
+from control_plane.api import Api, Object, until
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator
 
@@ -18,5 +18,6 @@ def test_a_run_goes_through_every_stage_to_its_end(
     assert {stage["phase"] for stage in status["stages"]} == {"Succeeded"}
     assert {stage["attempt"] for stage in status["stages"] if stage["kind"] in ("pretrain", "tokenize")} == {1}
     assert [one["step"] for one in status["checkpoints"]] == [0, 300, 600, 900]
-    said = {one["reason"] for one in api.list("Event", namespace)}
-    assert {"StageStarted", "StageSucceeded", "CheckpointEvaluated", "Succeeded"} <= said
+    told = {"StageStarted", "StageSucceeded", "CheckpointEvaluated", "Succeeded"}
+    # Events are written after the status that they tell of.
+    until(lambda: told <= {one["reason"] for one in api.list("Event", namespace)}, 30)
