@@ -178,9 +178,9 @@ def test_axolotls_configuration_is_the_reports_but_for_what_does_not_run(kubectl
     (variant,) = model(kubectl, name)["spec"]["variants"]
     found = variant["stages"][0]["sft"]["config"]
     expected = axolotl(special_tokens__pad_token="<|finetune_right_pad_id|>", **dict.fromkeys(AXOLOTL_LEFT_OUT))
-    for config in (found, expected):
-        config["chat_template_jinja"] = "".join(config["chat_template_jinja"].split())
+    for one in (found, expected):
+        one["chat_template_jinja"] = "".join(one["chat_template_jinja"].split())
     datasets = found.pop("datasets")
-    assert [one | {"path": "/training/openitaliandata"} for one in datasets] == expected.pop("datasets")
+    assert [each | {"path": "/training/openitaliandata"} for each in datasets] == expected.pop("datasets")
     assert found == expected
     assert (datasets[0]["path"] == "/training/openitaliandata") == (name == "open-zagreus")
