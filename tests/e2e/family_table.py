@@ -62,7 +62,7 @@ def saved(models: Sequence[Model]) -> str:
     served = sum(one.tokens for one in models)
     return (
         f"Reused: {tokens:,} of {served:,} tokens ({100 * tokens / served:.0f} %), {size:,} bytes of token files and "
-        f"{sum(seconds(one, models) for one in models):.1f} CPU-seconds of tokenizing, at the "
+        f"{sum(seconds(one, models) for one in models):.2f} CPU-seconds of tokenizing, at the "
         f"{rate(models):,.0f} bytes of text a CPU-second that {first(models).name} measured."
     )
 
@@ -99,7 +99,7 @@ def _models(models: Sequence[Model]) -> list[str]:
         lines.append(
             f"| {one.name} | {one.losses[0]:.2f} → {one.losses[1]:.2f} | {scores} | {one.tokens:,} "
             f"| {', '.join(one.reused) or 'nothing'} | {one.reused_tokens:,} | {one.reused_bytes:,} "
-            f"| {seconds(one, models):.1f} |"
+            f"| {seconds(one, models):.2f} |"
         )
     return lines
 

@@ -41,7 +41,7 @@ def test_what_was_saved_is_summed_at_the_first_runs_own_rate() -> None:
     assert first(models).name == "en-it"
     assert [seconds(one, models) for one in models] == [3.0, 0.0, 3.0, 2.0]
     assert saved(models) == (
-        "Reused: 400 of 1,200 tokens (33 %), 800 bytes of token files and 8.0 CPU-seconds of tokenizing, at the 200 "
+        "Reused: 400 of 1,200 tokens (33 %), 800 bytes of token files and 8.00 CPU-seconds of tokenizing, at the 200 "
         "bytes of text a CPU-second that en-it measured."
     )
 
@@ -59,7 +59,7 @@ def test_the_table_has_a_line_a_model_in_the_order_in_which_they_tokenized() -> 
     lines = [line for line in document(four()).splitlines() if line.startswith("| en-")]
     assert [re.split(r" \| ?", line)[0] for line in lines] == ["| en-it", "| en-es", "| en-fr", "| en-pt"]
     assert lines[1] == (
-        "| en-es | 8.40 → 5.25 | held_out_en/bits 2.0000 | 300 | handbook-en, python | 150 | 300 | 3.0 |"
+        "| en-es | 8.40 → 5.25 | held_out_en/bits 2.0000 | 300 | handbook-en, python | 150 | 300 | 3.00 |"
     )
 
 
