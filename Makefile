@@ -10,7 +10,7 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q
 IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute, or need nothing but a core
 
-.PHONY: help setup generate format verify cluster cluster-down images demo demo-assert \
+.PHONY: help setup generate format verify cluster cluster-down images demo family demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
 	bench-tokenize bench-loader clean-cache
 
@@ -51,6 +51,9 @@ images: cluster ## build the images into the cluster
 
 demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
+
+family: setup ## four small bilingual models on one claim, and what they saved each other, in out/family
+	@PYTHONPATH=tests $(BIN)/python -m e2e.family
 
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo

@@ -1,5 +1,6 @@
 """The whole chain on a real API server, the rest of the cluster played."""
 
+from builders import a_manifest
 from control_plane.api import Api, Object, until
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator
@@ -21,3 +22,35 @@ def test_a_run_goes_through_every_stage_to_its_end(
     told = {"StageStarted", "StageSucceeded", "CheckpointEvaluated", "Succeeded"}
     # Events are written after the status that they tell of.
     until(lambda: told <= {one["reason"] for one in api.list("Event", namespace)}, 30)
+
+
+def test_runs_that_share_a_source_and_start_at_once_tokenize_one_after_the_other(
+    api: Api, operator: Operator, namespace: str, kubelet: Kubelet
+) -> None:
+    languages = ("es", "fr", "it", "pt")
+    for language in languages:
+        english, other, code = a_manifest()["spec"]["data"]
+        other |= {"name": f"handbook-{language}", "path": f"raw/{language}"}
+        run = a_manifest(f"en-{language}", data=[english, other, code])
+        run["metadata"]["namespace"] = namespace
+        api.create(run)
+    waited: dict[str, str] = {}
+
+    def all_tokenized() -> bool:
+        stages = {one: stage(api, namespace, f"en-{one}", "tokenize") for one in languages}
+        at_work = [one for one in stages.values() if one.get("phase") == "Running"]
+        assert len({one["folder"] for one in at_work}) <= 1, at_work
+        waited.update({one: it["message"] for one, it in stages.items() if it.get("reason") == "FolderInUse"})
+        return {one.get("phase") for one in stages.values()} == {"Succeeded"}
+
+    kubelet.play(all_tokenized)
+    assert len(waited) == 3
+    assert all("makes the same tokens of handbook-en, python on claim" in one for one in waited.values())
+    tokens = [stage(api, namespace, f"en-{one}", "tokenize")["tokens"] for one in languages]
+    assert len({one["handbook-en"] for one in tokens}) == len({one["python"] for one in tokens}) == 1
+
+
+def stage(api: Api, namespace: str, name: str, stage_name: str) -> Object:
+    """A stage's status; empty before there is one."""
+    stages = api.get("TrainingRun", name, namespace).get("status", {}).get("stages", [])
+    return next((one for one in stages if one["name"] == stage_name), {})

@@ -24,6 +24,27 @@ def wait_for_end(name: str, namespace: str, seconds: float) -> dict[str, Any]:
     raise TimeoutError(f"Run {name} had not ended after {seconds:.0f} s.")
 
 
+def wait_for_all(names: Iterable[str], namespace: str, seconds: float) -> dict[str, dict[str, Any]]:
+    """Several runs by name when all have ended; prints what happens meanwhile, each line behind its run's name."""
+    deadline = time.monotonic() + seconds
+    shown: dict[tuple[str, str], str] = {}
+    waited_for = set(names)
+    while time.monotonic() < deadline:
+        listed = get("trainingruns", "-n", namespace)["items"]
+        runs = {one["metadata"]["name"]: one for one in listed if one["metadata"]["name"] in waited_for}
+        for name, run in sorted(runs.items()):
+            for key, line in _lines(run.get("status") or {}):
+                if shown.get((name, key)) != line:
+                    shown[name, key] = line
+                    say(f"{name:<8} {line}")
+        phases = [(one.get("status") or {}).get("phase") for one in runs.values()]
+        if len(runs) == len(waited_for) and set(phases) <= {"Succeeded", "Failed"}:
+            return runs
+        time.sleep(2)
+    print(kubectl("describe", "trainingruns", "-n", namespace))
+    raise TimeoutError(f"Runs {', '.join(sorted(waited_for))} had not all ended after {seconds:.0f} s.")
+
+
 def _lines(status: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """What there is to say, each under the key whose newest line it is."""
     for stage in status.get("stages", []):

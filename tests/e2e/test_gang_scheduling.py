@@ -7,12 +7,25 @@ from typing import Any
 
 import pytest
 
-from e2e.installation import cluster, get
+from e2e.installation import cluster, get, kubectl
 from e2e.room import GPU, SIMULATED, TOLERATION, free_millicores, gpus, real_node, taken_gpus, with_a_node
 from e2e.trial import NAMESPACE, Trial
+from families import model
 
 pytestmark = pytest.mark.long
 Make = Callable[..., Trial]
+# What the report's batch script exports and hands to torchrun, for eight nodes of eight GPUs and 32 CPUs a node.
+OF_THE_REPORTS_SCRIPT = {
+    "NCCL_IB_DISABLE": "0",
+    "NCCL_SOCKET_IFNAME": "ib0,eno,eth",
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "WANDB_MODE": "disabled",
+    "OMP_NUM_THREADS": "4",
+    "PET_NNODES": "8",
+    "PET_NPROC_PER_NODE": "8",
+}
 PATIENCE = 20.0  # seconds in which a gang that could have a part of what it needs would have taken it
 
 
@@ -46,6 +59,20 @@ def on_64_gpus(run: Trial) -> Trial:
     pretrain |= {"nodes": 8, "gpusPerNode": 8, "nodeSelector": {SIMULATED: "true"}, "tolerations": [TOLERATION]}
     pretrain["config"]["parallelism"]["dp"] = 64
     return run
+
+
+def of_the_report(run: Trial) -> Trial:
+    """The report's own pretraining, as examples/zagreus renders it, over a little text; for simulated nodes."""
+    report = model(kubectl, "zagreus-ita")["spec"]
+    run.spec["pretrain"] = report["pretrain"] | {"nodeSelector": {SIMULATED: "true"}, "tolerations": [TOLERATION]}
+    run.spec["evaluate"] = report["evaluate"]
+    return run
+
+
+def environments(run: Trial) -> list[dict[str, str]]:
+    """What the containers of a gang's pods are given."""
+    containers = [one for pod in run.pods("pretrain") for one in pod["spec"]["containers"]]
+    return [{one["name"]: one.get("value", "") for one in container["env"]} for container in containers]
 
 
 def held(run: Trial) -> list[dict[str, Any]]:
@@ -138,6 +165,25 @@ def test_with_a_gang_scheduler_seven_of_eight_nodes_stay_free(
         run.until("it says why it waits", lambda: GPU in run.stage("pretrain").get("message", ""), 60)
     run.until("it holds 64 GPUs", lambda: gpus(run.pods("pretrain")) == 64, 120)
     assert seconds_between_nodes(run) <= 2.0
+
+
+def test_the_reports_pretraining_is_one_gang_with_the_environment_of_its_scripts(
+    trial: Make, eight_nodes: None, scheduler: str, images: dict[str, str]
+) -> None:
+    run = of_the_report(trial("the-reports", seed=609))
+    run.spec["scheduling"] = {"schedulerName": scheduler}
+    with taken_gpus(NAMESPACE, 8, images["pretrain"]):
+        run.apply()
+        run.until("its pods are there", lambda: len(run.pods("pretrain")) == 8, 180)
+        never_holds(run, PATIENCE)
+    run.until("it holds 64 GPUs", lambda: gpus(run.pods("pretrain")) == 64, 120)
+    assert len({pod["spec"]["nodeName"] for pod in run.pods("pretrain")}) == 8
+    assert seconds_between_nodes(run) <= 2.0
+    found = environments(run)
+    for one in found:
+        assert one.items() >= OF_THE_REPORTS_SCRIPT.items()
+    assert sorted(int(one["RANK"]) for one in found) == list(range(8))
+    assert len({(one["MASTER_ADDR"], one["MASTER_PORT"]) for one in found}) == 1
 
 
 def test_beside_a_gang_scheduler_a_run_keeps_the_clusters_own_by_its_name(trial: Make, scheduler: str) -> None:

@@ -100,6 +100,8 @@ class StageStatus(Model):
     """Hash of all that the stage is made of; its folder on the volume follows from it."""
     folder: str | None = None
     """Folder of its output on the volume."""
+    tokens: dict[str, str] | None = None
+    """Of a tokenize stage that has started, the folder on the volume of each source's tokens, by the source's name."""
     batch: list[int] = []
     """Checkpoints that the newest attempt is for, where the stage works through them."""
     progress: Progress | None = None

@@ -12,6 +12,7 @@ from trainingrun.cluster.shelf import REMEMBERED_DELETIONS, Entry, Key, Shelf
 from trainingrun.cluster.views import SeenPod, SeenWork, owner_uid, seen_pod, seen_work
 from trainingrun.plan.observed import Neighbour
 
+IN_USE: Final = "FolderInUse"  # the reason of a stage that waits for another run's
 OVER: Final = frozenset({"Succeeded", "Failed"})  # phases of a stage whose folder nobody writes into
 
 
@@ -49,11 +50,13 @@ def run_key(raw: Mapping[str, Any]) -> Key | None:
 
 
 def working_folders(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Folders of the stages of a run's status that are running or between two attempts."""
-    stages = status.get("stages") or ()
-    return tuple(
-        one["folder"] for one in stages if one.get("folder") and one.get("attempt") and one.get("phase") not in OVER
-    )
+    """Folders of the stages of a run's status that are running or between two attempts, those of tokens among them.
+
+    A stage that itself waits for another run's is none: two runs would else wait for each other.
+    """
+    stages = (one for one in status.get("stages") or () if one.get("folder") and one.get("attempt"))
+    working = [one for one in stages if one.get("phase") not in OVER and one.get("reason") != IN_USE]
+    return tuple(folder for one in working for folder in (one["folder"], *(one.get("tokens") or {}).values()))
 
 
 def seen_run(raw: Mapping[str, Any]) -> SeenRun:
@@ -62,7 +65,7 @@ def seen_run(raw: Mapping[str, Any]) -> SeenRun:
     kept = {key: value for key, value in metadata.items() if key != "managedFields"}
     storage = (raw.get("spec") or {}).get("storage") or {}
     folders = working_folders(status)
-    waits = any(one.get("reason") == "FolderInUse" for one in status.get("stages") or ())
+    waits = any(one.get("reason") == IN_USE for one in status.get("stages") or ())
     return SeenRun(
         document=zlib.compress(json.dumps({**raw, "metadata": kept}, separators=(",", ":")).encode(), level=1),
         claim=storage.get("claimName") or metadata["name"],

@@ -10,13 +10,15 @@ from trainingrun_workers import contract
 
 WORKER_CONTAINER: Final = "worker"
 
-# Everything that libraries want to write lies under /tmp, since the root is read-only.
+# Everything that libraries want to write lies under /tmp, since the root is read-only. Nothing is told to a service
+# unless the installation's own environment says otherwise.
 ENVIRONMENT: Final = {
     "HOME": "/tmp/home",
     "TMPDIR": "/tmp",
     "XDG_CACHE_HOME": "/tmp/cache",
     "HF_HOME": "/tmp/huggingface",
     "PYTHONUNBUFFERED": "1",
+    "WANDB_MODE": "disabled",
     contract.VOLUME_VARIABLE: names.VOLUME_MOUNT,
     contract.INPUT_VARIABLE: f"{names.INPUT_MOUNT}/{names.INPUT_FILE}",
 }

@@ -7,6 +7,7 @@ from trainingrun.plan import validity
 from trainingrun.plan.draft import Draft, epoch
 from trainingrun.plan.waits import LONGEST_BACKOFF, left
 from trainingrun.stages.instances import Instance
+from trainingrun.stages.layout import Place
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,25 @@ def kind(draft: Draft, instance: Instance) -> Gate | None:
 
 def _neighbour(draft: Draft, instance: Instance) -> Gate | None:
     """Another run at work in the same folder: two writers would tear it, and its result can be used afterwards."""
-    folder = draft.context.places[instance.name].folder
+    place = draft.context.places[instance.name]
     mine = draft.context.run.metadata
     for other in draft.observed.neighbours:
-        if folder in other.working_on:
+        what = _shared(place, instance, other.working_on)
+        if what:
             return Gate(
                 "FolderInUse",
-                f"Run {other.name} makes the same {instance.name} on claim {draft.context.claim}: "
+                f"Run {other.name} makes the same {what} on claim {draft.context.claim}: "
                 f"{mine.name} waits for it and uses its result.",
             )
     return None
+
+
+def _shared(place: Place, instance: Instance, working_on: tuple[str, ...]) -> str:
+    """What of a stage's output another run makes: the whole stage, or tokens of some of its sources; "" for nothing."""
+    if place.folder in working_on:
+        return instance.name
+    sources = [name for name, folder in place.tokens.items() if folder in working_on]
+    return f"tokens of {', '.join(sources)}" if sources else ""
 
 
 def _leftovers(draft: Draft, instance: Instance) -> Gate | None:

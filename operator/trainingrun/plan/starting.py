@@ -56,6 +56,7 @@ def _start(draft: Draft, instance: Instance, batch: tuple[int, ...]) -> None:
         generation=draft.generation,
         inputs=place.inputs,
         folder=place.folder,
+        tokens=place.tokens or None,
         batch=list(batch),
         progress=stage.progress if instance.is_gang else None,
         reason="Started",

@@ -4,7 +4,7 @@ Runs that agree on a stage's inputs share its folder, and a finished folder is u
 version are inputs; its image is not, so that upgrading the operator in the middle of a run throws nothing away.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainingrun.api.data import DataSource
@@ -28,6 +28,7 @@ class Place:
 
     folder: str
     inputs: str
+    tokens: dict[str, str] = field(default_factory=dict)  # of a tokenize stage: each source's folder, by its name
 
 
 def run_folder(run: TrainingRun) -> str:
@@ -62,7 +63,8 @@ def places(run: TrainingRun, translated: Translated) -> dict[str, Place]:
     found: dict[str, Place] = {}
     for instance in instances(run.spec):
         inputs = digest(_INPUTS[instance.kind](run, translated, instance, found))
-        found[instance.name] = Place(f"artifacts/{instance.kind}/{inputs}", inputs)
+        tokens = token_folders(run, translated) if instance.kind == "tokenize" else {}
+        found[instance.name] = Place(f"artifacts/{instance.kind}/{inputs}", inputs, tokens)
     return found
 
 

@@ -1,10 +1,11 @@
-"""Network profiles: the environment that NCCL and gloo need on each kind of network.
+"""The environment of a gang's ranks: what NCCL and gloo need on each kind of network, threads, no hub.
 
 Source of the variables: NCCL's user guide, "Environment Variables".
 """
 
 from typing import Final
 
+from trainingrun.api.base import quantity
 from trainingrun.api.training import Gang, Network
 
 _PROFILES: Final[dict[str, dict[str, str]]] = {
@@ -12,17 +13,27 @@ _PROFILES: Final[dict[str, dict[str, str]]] = {
     "infiniband": {"NCCL_IB_DISABLE": "0", "NCCL_NET_GDR_LEVEL": "PHB"},
     "roce": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": "3", "NCCL_NET_GDR_LEVEL": "PHB"},
 }
+# All that is read lies on the volume; the workers say the same to the libraries, and make the exceptions.
+_OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 def environment(gang: Gang) -> dict[str, str]:
-    """The environment of a gang's ranks: the profile's for GPUs, the interfaces, one thread a rank on CPU."""
+    """The environment of a gang's ranks: the profile's for GPUs, the interfaces, the threads of a rank, no hub."""
     if gang.gpus_per_node == 0:
-        return {"OMP_NUM_THREADS": "1", **_interfaces(gang.network, "GLOO_SOCKET_IFNAME")}
+        return {"OMP_NUM_THREADS": "1", **_interfaces(gang.network, "GLOO_SOCKET_IFNAME"), **_OFFLINE}
     return {
         **_PROFILES[gang.network.profile],
         **_interfaces(gang.network, "NCCL_SOCKET_IFNAME"),
+        **_threads(gang),
+        **_OFFLINE,
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
     }
+
+
+def _threads(gang: Gang) -> dict[str, str]:
+    """Each rank's share of the CPUs that a pod asks for; nothing where it asks for none."""
+    asked = gang.resources.requests.get("cpu") or gang.resources.limits.get("cpu")
+    return {"OMP_NUM_THREADS": str(max(1, int(quantity(asked) // gang.gpus_per_node)))} if asked else {}
 
 
 def _interfaces(network: Network, variable: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 Lines = Callable[[str], list[Any]]
 
-LANGUAGES = ("en", "it")
+LANGUAGES = ("en", "it", "es", "fr", "pt")
 FINEWEB = ["text", "id", "dump", "url", "date", "file_path", "language", "language_score", "token_count"]
 TURNS = ["system", "user", "assistant"]
 

@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 
 Lines = Callable[[str], list[Any]]
 
-TASKS = ["continuation_en", "continuation_it", "held_out_en", "held_out_it"]
+LANGUAGES = ["en", "it", "es", "fr", "pt"]
+TASKS = [f"{kind}_{language}" for kind in ("continuation", "held_out") for language in LANGUAGES]
 
 
-@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_question_has_one_right_answer_among_four_different_ones(lines: Lines, language: str) -> None:
     questions = lines(f"evaluation/continuation_{language}.jsonl")
     assert 100 <= len(questions) <= 125
@@ -24,7 +25,7 @@ def test_every_question_has_one_right_answer_among_four_different_ones(lines: Li
         assert all(sorted(choice.split()) == sorted(right.split()) for choice in one["choices"])
 
 
-@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_model_that_knows_nothing_finds_no_shorter_answer(data: Path, lines: Lines, language: str) -> None:
     tokenizer = Tokenizer.from_file(str(data / "tokenizer" / "tokenizer.json"))
     for one in lines(f"evaluation/continuation_{language}.jsonl"):
@@ -32,7 +33,7 @@ def test_a_model_that_knows_nothing_finds_no_shorter_answer(data: Path, lines: L
         assert len({len(choice.encode()) for choice in one["choices"]}) == 1
 
 
-@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_place_among_the_choices_is_right_too_often(lines: Lines, language: str) -> None:
     places = Counter(one["answer"] for one in lines(f"evaluation/continuation_{language}.jsonl"))
     assert sorted(places) == [0, 1, 2, 3]
@@ -48,4 +49,4 @@ def test_a_task_names_a_file_beside_it(data: Path, name: str) -> None:
 
 
 def test_the_languages_are_asked_about_the_same_number_of_held_out_texts(lines: Lines) -> None:
-    assert len(lines("evaluation/held_out_en.jsonl")) == len(lines("evaluation/held_out_it.jsonl")) == 60
+    assert {len(lines(f"evaluation/held_out_{language}.jsonl")) for language in LANGUAGES} == {60}

@@ -70,3 +70,10 @@ def test_languages_without_english_first_are_refused(data: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "name en first" in result.stderr
+
+
+def test_a_language_that_is_named_twice_is_refused(data: Path) -> None:
+    command = [sys.executable, str(data / "make.py"), "--languages", "en,es", "--more", "es,fr"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "each other language once" in result.stderr

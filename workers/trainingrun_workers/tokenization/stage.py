@@ -8,6 +8,7 @@ sorted], "sha256": [of each], "tokenizerSha256", "tokenBytes", "textKey", "score
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -66,8 +67,11 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter, fast: Loade
         clear_leftovers(folder, stage_input, spec, pod)
     progress = Progress(work, spec.pods, reporter, (engine.fallback,) if engine.fallback else ())
     left = [one for one in own_units(work, pod, spec.pods) if one[0].marker() is None]
-    _make(left, progress, engine, stage_input, pod)
-    return _finish(folders, volume, stage_input)
+    own, begun = _reused(folders, stage_input), time.process_time()
+    made_bytes = _make(left, progress, engine, stage_input, pod)
+    if made_bytes:
+        own["textBytesPerCpuSecond"] = made_bytes / max(1e-3, time.process_time() - begun)
+    return _finish(folders, volume, stage_input, own)
 
 
 def _token_folder(
@@ -118,7 +122,9 @@ def _check_room(folders: Sequence[TokenFolder], spec: TokenizeSpec, volume: Volu
     check_room(whole, left, spec.claim_bytes, volume.free_bytes())
 
 
-def _make(work: Sequence[Work], progress: Progress, engine: Engine, stage_input: StageInput, pod: int) -> None:
+def _make(work: Sequence[Work], progress: Progress, engine: Engine, stage_input: StageInput, pod: int) -> int:
+    """Make the units that nobody has made yet; bytes of text in those that were made here."""
+    text_bytes = 0
     for tokens, unit in work:
         progress.making(tokens, unit)
         if tokens.record(unit) is not None:
@@ -127,8 +133,10 @@ def _make(work: Sequence[Work], progress: Progress, engine: Engine, stage_input:
             counts = _unit(engine, tokens, unit, into, progress)
             record = tokens.publish(unit, into, counts)
         progress.made(record)
+        text_bytes += int(record["textBytes"])
         LOGGER.info("Source %s, shard %s: %s tokens", tokens.spec.name, unit.name, f"{record['tokens']:,}")
     progress.look()
+    return text_bytes
 
 
 def _unit(engine: Engine, tokens: TokenFolder, unit: Unit, into: Any, progress: Progress) -> Counts:
@@ -142,7 +150,20 @@ def _unit(engine: Engine, tokens: TokenFolder, unit: Unit, into: Any, progress: 
             LOGGER.warning("Source %s, shard %s is made again: %s", tokens.spec.name, unit.name, engine.fallback)
 
 
-def _finish(folders: Sequence[TokenFolder], volume: Volume, stage_input: StageInput) -> Result:
+def _reused(folders: Sequence[TokenFolder], stage_input: StageInput) -> dict[str, Any]:
+    """The sources that another run has made, and what is in them: told of this run, and not kept beside the tokens,
+    where the next run may find it otherwise."""
+    others = (one for one in folders if one.plan.made_by.split("/")[0] != stage_input.run.uid)
+    found = [(one, marker) for one in others if (marker := one.marker()) is not None]
+    return {
+        "reusedSources": ", ".join(one.spec.name for one, _ in found),
+        "reusedTokens": sum(marker["tokens"] for _, marker in found),
+        "reusedBytes": sum(marker["tokens"] * one.token_bytes for one, marker in found),
+        "reusedTextBytes": sum(marker["textBytes"] for _, marker in found),
+    }
+
+
+def _finish(folders: Sequence[TokenFolder], volume: Volume, stage_input: StageInput, own: dict[str, Any]) -> Result:
     finished: list[dict[str, Any]] = []
     for tokens in folders:
         marker = tokens.finish()
@@ -152,11 +173,11 @@ def _finish(folders: Sequence[TokenFolder], volume: Volume, stage_input: StageIn
     output = _output(finished, folders)
     if len(finished) < len(folders):
         message = f"This pod's shards are done; {len(finished)} of {len(folders)} sources are complete, others go on."
-        return Result(int(ExitCode.DONE), "Completed", message, output=output)
+        return Result(int(ExitCode.DONE), "Completed", message, output=output | own)
     output["estimateError"] = error_of(output["estimatedTokens"], output["tokens"])
     mark_complete(volume.path(stage_input.folder), output)
     message = f"{len(folders)} sources are tokenized: {output['tokens']:,} tokens."
-    return Result(int(ExitCode.DONE), "Completed", message, output=output)
+    return Result(int(ExitCode.DONE), "Completed", message, output=output | own)
 
 
 def _output(finished: list[dict[str, Any]], folders: Sequence[TokenFolder]) -> dict[str, Any]:

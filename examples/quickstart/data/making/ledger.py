@@ -15,7 +15,8 @@ _SOURCES = """\
 Made by `make.py` and never edited; `make.py --check` compares every file with `checksums.sha256`.
 
 ## The book
-`raw/{{{braces}}}/`, `sft/`, `evaluation/`: *The Debian Administrator's Handbook* ({locales}), from the Debian package
+`raw/{{{braces}}}/`, `sft/`, `evaluation/`: *The Debian Administrator's Handbook*
+({locales}), from the Debian package
 `debian-handbook` {handbook}, <https://debian-handbook.info>. Copyright 2003-2015 Raphaël Hertzog, 2006-2015 Roland Mas,
 2013-2015 Freexian SARL, and its translators. GPL-2.0-or-later or CC-BY-SA-3.0; used and passed on here under
 [CC-BY-SA-3.0](https://creativecommons.org/licenses/by-sa/3.0/).
@@ -30,7 +31,7 @@ unchanged, <https://www.python.org>. Copyright 2001-2023 Python Software Foundat
 [PSF-2.0](licences/PSF-2.0.txt).
 
 ## The tokenizer
-`tokenizer/`: trained on `raw/`; CC-BY-SA-3.0, as what it was trained on.
+`tokenizer/`: trained on `raw/{{{trained}}}/`; CC-BY-SA-3.0, as what it was trained on.
 
 ## Versions
 The same versions give the same bytes: debian-handbook {handbook}, Python {python}, pyarrow {pyarrow}, tokenizers
@@ -38,11 +39,12 @@ The same versions give the same bytes: debian-handbook {handbook}, Python {pytho
 """
 
 
-def write_sources(folder: Path, languages: list[str], locales: list[str], handbook: str) -> Path:
+def write_sources(folder: Path, languages: list[str], more: list[str], locales: list[str], handbook: str) -> Path:
     """SOURCES.md in `folder`: attribution, licences and the versions that this process runs with."""
     path = folder / SOURCES
     text = _SOURCES.format(
-        braces=",".join(languages),
+        braces=",".join(languages + more),
+        trained=",".join([*languages, "code"]),
         locales=", ".join(locales),
         handbook=handbook,
         python=platform.python_version(),

@@ -85,6 +85,16 @@ def test_runs_on_one_claim_see_what_the_others_work_on() -> None:
     assert store.neighbours("other", "quickstart", "b") == ()
 
 
+def test_the_folders_of_a_stages_tokens_are_worked_on_as_well_but_not_while_it_waits_for_anothers() -> None:
+    store = Store()
+    tokens = {"folder": "artifacts/x", "tokens": {"english": "artifacts/tokens/e"}}
+    store.put(RUN, a_run("a", 1, "a", phase="Running", attempt=1, **tokens))
+    store.put(RUN, a_run("b", 2, "b", phase="Waiting", attempt=1, reason="FolderInUse", **tokens))
+    assert [one.working_on for one in store.neighbours("default", "quickstart", "c")] == [
+        ("artifacts/x", "artifacts/tokens/e")
+    ]
+
+
 def test_an_intention_is_seen_before_it_is_written_and_gone_when_it_was_not() -> None:
     store = Store()
     store.put(RUN, a_run("a", 1, "a"))

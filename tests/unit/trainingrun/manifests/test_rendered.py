@@ -150,6 +150,20 @@ def test_gpus_devices_and_the_network_profile_reach_the_gang() -> None:
     environment = {one["name"]: one["value"] for one in container["env"]}
     assert environment["NCCL_SOCKET_IFNAME"] == "ib0,eno"
     assert environment["NCCL_IB_DISABLE"] == "0"
+    assert "OMP_NUM_THREADS" not in environment  # no CPUs are asked for
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [("32", "4"), ("7500m", "1"), ("20", "2")])
+def test_each_rank_of_a_pod_gets_its_share_of_the_pods_cpus(cpus: str, threads: str) -> None:
+    manifest = a_manifest()
+    pretrain = manifest["spec"]["pretrain"]
+    pretrain |= {"nodes": 8, "gpusPerNode": 8, "resources": {"requests": {"cpu": cpus}}}
+    pretrain["config"]["parallelism"] = {"dp": 64, "tp": 1, "pp": 1}
+    world = World(manifest).settle().completes("tokenize").settle()
+    gang = world.objects["PyTorchJob/tiny-pretrain-a1"]["spec"]
+    environment = gang["pytorchReplicaSpecs"]["Master"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "OMP_NUM_THREADS", "value": threads} in environment
+    assert {"name": "HF_HUB_OFFLINE", "value": "1"} in environment
 
 
 def test_an_attempts_objects_are_the_same_however_often_they_are_rendered(objects: list[dict[str, Any]]) -> None:

@@ -270,6 +270,21 @@ def test_two_runs_never_write_one_folder_at_once() -> None:
     assert world.stage("tokenize").phase == "Running"
 
 
+def test_tokens_that_another_run_makes_are_waited_for_and_named() -> None:
+    world = World()
+    tokens = World().settle().stage("tokenize").tokens
+    assert list(tokens) == ["handbook-en", "handbook-it", "python"]
+    shared = (tokens["handbook-en"], tokens["python"])
+    world.neighbours = (Neighbour("older", "2027-01-01T00:00:00Z", ("artifacts/tokenize/other", *shared)),)
+    world.settle()
+    assert world.stage("tokenize").reason == "FolderInUse"
+    assert "Run older makes the same tokens of handbook-en, python on claim" in world.stage("tokenize").message
+    world.neighbours = (Neighbour("older", "2027-01-01T00:00:00Z", ("artifacts/tokens/another",)),)
+    world.settle()
+    assert world.stage("tokenize").phase == "Running"
+    assert world.stage("tokenize").tokens == tokens
+
+
 @pytest.mark.parametrize(
     ("pod", "reason", "words"),
     [
