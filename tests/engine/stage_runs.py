@@ -25,6 +25,13 @@ class StageRun:
 
     def start(self, spec: Spec, **environment: str) -> Pod:
         """Start the pod's main process, as its container's entry does."""
+        command, variables, own = self.prepare(spec)
+        with (own / "log").open("wb") as log:
+            process = subprocess.Popen(command, env=variables | environment, stdout=log, stderr=subprocess.STDOUT)
+        return Pod(process, own / "words.json", own / "log")
+
+    def prepare(self, spec: Spec) -> tuple[list[str], dict[str, str], Path]:
+        """The next attempt's command, its environment and a folder of its own."""
         self.attempt += 1
         own = self.volume.parent / f"{self.kind}-{self.folder.replace('/', '-')}-{self.attempt}"
         own.mkdir()
@@ -41,12 +48,8 @@ class StageRun:
             "TRAININGRUN_INPUT": str(own / "input.json"),
             "TRAININGRUN_TERMINATION_LOG": str(own / "words.json"),
             "TMPDIR": str(own),
-            **environment,
         }
-        with (own / "log").open("wb") as log:
-            command = [str(self.python), "-m", "trainingrun_workers", self.kind]
-            process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
-        return Pod(process, own / "words.json", own / "log")
+        return [str(self.python), "-m", "trainingrun_workers", self.kind], variables, own
 
     def run(self, spec: Spec, seconds: float = 150, **environment: str) -> Result:
         """One attempt to its end."""

@@ -7,6 +7,7 @@ from pydantic import Field
 from trainingrun.api.base import NAME_PATTERN, Model
 from trainingrun.api.data import Placement, VolumePath
 from trainingrun.api.names import MAX_VARIANT_NAME
+from trainingrun.api.task_sets import TASK_SETS, TaskSet
 from trainingrun.api.training import Sft
 
 
@@ -42,16 +43,30 @@ class Evaluate(Placement):
 
     checkpoints: EvaluatedCheckpoints | None = None
     """Which checkpoints are evaluated; only the last one where it is left out."""
-    tasks: Annotated[list[Task], Field(min_length=1, max_length=128)]
-    """What is asked."""
+    task_sets: Annotated[list[TaskSet], Field(max_length=len(TASK_SETS))] = []
+    """Lists of tasks by name, with the few-shot numbers of the report (docs/evaluation.md)."""
+    tasks: Annotated[list[Task], Field(max_length=128)] = []
+    """What is asked besides; a task that is in a set as well is asked as it stands here."""
     task_folder: VolumePath | None = None
     """Folder on the volume with task files of the user's own."""
+    dataset_folder: VolumePath | None = None
+    """Folder on the volume with the tasks' data sets, each at its name on the Hugging Face hub: org/name."""
     gpus: Annotated[int, Field(ge=0, le=8)] = 1
     """GPUs of the evaluating pod; 0 evaluates on CPU."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
     """Requests a forward pass."""
     seed: int = 1234
     """Seed of the harness."""
+
+    def asked(self) -> list[Task]:
+        """The tasks of the sets in the order of both, then the others; each once, as `tasks` has it where it does."""
+        own = {task.name: task for task in self.tasks}
+        asked = {
+            name: own.get(name, Task(name=name, fewshot=fewshot))
+            for task_set in self.task_sets
+            for name, fewshot in TASK_SETS[task_set]
+        }
+        return list((asked | own).values())
 
 
 class VariantStage(Model):

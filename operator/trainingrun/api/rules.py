@@ -176,6 +176,24 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda run: run.spec.evaluate is None or _in_volume(run.spec.evaluate.task_folder),
     ),
     Rule(
+        "spec.evaluate",
+        f"!has(self.datasetFolder) || ({_IN_VOLUME_CEL.format('self.datasetFolder')})",
+        _IN_VOLUME.format("datasetFolder"),
+        lambda run: run.spec.evaluate is None or _in_volume(run.spec.evaluate.dataset_folder),
+    ),
+    Rule(
+        "spec.evaluate",
+        "(has(self.tasks) && size(self.tasks) > 0) || (has(self.taskSets) && size(self.taskSets) > 0)",
+        "Nothing is asked: give taskSets, tasks, or both.",
+        lambda run: run.spec.evaluate is None or bool(run.spec.evaluate.asked()),
+    ),
+    Rule(
+        "spec.evaluate.taskSets",
+        "self.all(one, self.exists_one(other, other == one))",
+        "A task set is given twice: name each once.",
+        lambda run: run.spec.evaluate is None or _unique(run.spec.evaluate.task_sets),
+    ),
+    Rule(
         "spec.evaluate.tasks",
         None,
         "Two tasks have the same name: give each its own.",

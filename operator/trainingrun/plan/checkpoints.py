@@ -47,7 +47,7 @@ def to_evaluate(draft: Draft) -> tuple[int, ...]:
 def evaluate_batch(context: Context) -> int:
     """How many checkpoints' scores fit into one termination message."""
     evaluate = context.run.spec.evaluate
-    tasks = len(evaluate.tasks) if evaluate is not None else 1
+    tasks = len(evaluate.asked()) if evaluate is not None else 1
     return max(1, min(8, math.floor(MAX_RESULT_BYTES * 0.7 / (BYTES_A_SCORE * tasks))))
 
 

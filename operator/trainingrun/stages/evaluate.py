@@ -14,12 +14,13 @@ def need(context: Context, instance: Instance, batch: tuple[int, ...]) -> Need:
         raise ValueError(f"{context.run.metadata.name} has no evaluation, so its stage can't be built.")
     spec = EvaluateSpec(
         models=_models(context, instance, batch),
-        tasks=tuple(EvaluationTask(task.name, task.fewshot, task.limit) for task in evaluate.tasks),
+        tasks=tuple(EvaluationTask(task.name, task.fewshot, task.limit) for task in evaluate.asked()),
         task_folder=volume_path(evaluate.task_folder) if evaluate.task_folder else None,
         seed=evaluate.seed,
         batch_size=evaluate.batch_size,
         cpu=evaluate.gpus == 0,
         progression=instance.variant is None,
+        dataset_folder=volume_path(evaluate.dataset_folder) if evaluate.dataset_folder else None,
     )
     gpu_resource = context.run.spec.pretrain.gpu_resource
     return Need(spec=spec, placement=evaluate, gpus=evaluate.gpus, gpu_resource=gpu_resource)

@@ -102,13 +102,15 @@ def _evaluate(run: TrainingRun, _: Translated, instance: Instance, found: dict[s
     if evaluate is None:
         return None
     source = "convert" if instance.variant is None else instance.needs[0]
-    return {
+    inputs = {
         "engine": ENGINES["evaluate"],
         "models": found[source].inputs,
-        "tasks": [task.model_dump() for task in evaluate.tasks],
+        "tasks": [task.model_dump() for task in evaluate.asked()],
         "folder": evaluate.task_folder,
         "seed": evaluate.seed,
     }
+    # Only where it is given, so that evaluations from before there was such a folder keep theirs.
+    return inputs | ({"datasets": evaluate.dataset_folder} if evaluate.dataset_folder else {})
 
 
 def _sft(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:

@@ -125,6 +125,7 @@ class EvaluateSpec:
     batch_size: int
     cpu: bool
     progression: bool  # whether the models are checkpoints of one run, to be drawn over steps
+    dataset_folder: str | None = None  # where the tasks' data sets lie, each at its name on the hub
 
 
 @dataclass(frozen=True)

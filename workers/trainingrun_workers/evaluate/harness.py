@@ -4,7 +4,7 @@ The cache is left off since it hands out old prompts for edited data.
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from trainingrun_workers.contract import EvaluateSpec, EvaluationTask
 from trainingrun_workers.errors import BadConfig, BadData
+from trainingrun_workers.evaluate.dataset_folder import DatasetFolder
 from trainingrun_workers.evaluate.results import TaskResult, main_metric, plain_metrics
+from trainingrun_workers.evaluate.sentence_data import find_sentence_data
 from trainingrun_workers.evaluate.task_folder import TaskFolder
 from trainingrun_workers.models import load_model, load_tokenizer, parameter_count
 
@@ -36,19 +38,23 @@ class LoadedTask:
 
 
 class Harness:
-    """The requested tasks, ready for models."""
+    """The requested tasks, ready for models: from the given folders, the last of them the user's if there is one."""
 
-    def __init__(self, spec: EvaluateSpec, folder: TaskFolder | None) -> None:
+    def __init__(
+        self, spec: EvaluateSpec, folders: Sequence[TaskFolder], user: TaskFolder | None, datasets: DatasetFolder | None
+    ) -> None:
         from lm_eval.tasks import TaskManager
 
-        own = folder is not None and all(folder.closed(task.name) for task in spec.tasks)
-        paths = [folder.prepared] if folder else None
+        known = all(any(folder.closed(task.name) for folder in folders) for task in spec.tasks)
         _leave_environment_alone()
-        self._manager = TaskManager(include_path=paths, include_defaults=not own)
+        self._manager = TaskManager(include_path=[folder.prepared for folder in folders], include_defaults=not known)
+        if datasets is not None:
+            _read_from(self._manager, datasets)
+        self._datasets = datasets
         self._spec = spec
         unknown = [task.name for task in spec.tasks if task.name not in self._manager.task_index]
         if unknown:
-            raise BadConfig("TaskUnknown", self._unknown(unknown[0], folder))
+            raise BadConfig("TaskUnknown", self._unknown(unknown[0], user))
         self.tasks = [self._load(task) for task in spec.tasks]
 
     def model(self, folder: Path) -> Any:
@@ -108,6 +114,9 @@ class Harness:
     def _load(self, task: EvaluationTask) -> LoadedTask:
         from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
 
+        find_sentence_data(task.name, self._datasets.root if self._datasets else None)
+        if self._datasets is not None:
+            self._datasets.reading_for(task.name)
         try:
             loaded = self._manager.load([task.name])
         except (OSError, DatasetGenerationError, DatasetNotFoundError) as error:
@@ -115,7 +124,8 @@ class Harness:
             raise BadData(
                 "TaskDataUnreadable",
                 f"The data of task {task.name} can't be read ({text}): pods work offline, so they must be whole files "
-                "on the volume that the task's YAML names in data_files, or lie in a hub cache at huggingface/.",
+                "on the volume that the task's YAML names in data_files, lie in evaluate.datasetFolder, or in a hub "
+                "cache at huggingface/.",
             ) from error
         except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
             raise BadConfig(
@@ -133,6 +143,12 @@ class Harness:
             f"did you mean {' or '.join(near)}?" if near else "correct the name, or put its YAML into the task folder."
         )
         return f"{where[0].upper()}{where[1:]} {knows} a task {name!r}: {hint}"
+
+
+def _read_from(manager: Any, datasets: DatasetFolder) -> None:
+    """Let a task manager lead all tasks that it makes to the data sets on the volume."""
+    as_defined = manager._factory._load_full_config
+    manager._factory._load_full_config = lambda *given, **named: datasets.localized(as_defined(*given, **named))
 
 
 def _leave_environment_alone() -> None:

@@ -5,13 +5,16 @@ import logging
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
 from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.evaluate.dataset_folder import DatasetFolder
 from trainingrun_workers.evaluate.results import TaskResult, document, evaluation_key, main_scores, read_document
 from trainingrun_workers.evaluate.task_folder import TaskFolder
+from trainingrun_workers.evaluate.tasks import FOLDER
 from trainingrun_workers.offline import go_offline
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, make_folder, mark_complete, write_atomic
@@ -31,7 +34,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     folder = make_folder(volume.path(stage_input.folder))
     with tempfile.TemporaryDirectory(prefix="tasks-") as scratch:
         reporter.update(unit="tasks", total=len(spec.models) * len(spec.tasks), activity="reading the tasks")
-        tasks = TaskFolder.prepare(volume.path(spec.task_folder), Path(scratch)) if spec.task_folder else None
+        tasks = Tasks.prepare(spec, volume, Path(scratch))
         evaluation = Evaluation(spec, tasks, folder, reporter)
         done = {model.name: evaluation.of(model, volume.path(model.folder)) for model in spec.models}
     if spec.progression:
@@ -45,10 +48,43 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     return Result(int(ExitCode.DONE), "Completed", f"{len(done)} models are evaluated.", output=output)
 
 
-class Evaluation:
-    """One set of tasks and seeds; the harness is loaded with the first model that needs it."""
+@dataclass(frozen=True)
+class Tasks:
+    """Where tasks are defined besides lm-eval, and where their data sets lie."""
 
-    def __init__(self, spec: EvaluateSpec, tasks: TaskFolder | None, folder: Path, reporter: Reporter) -> None:
+    folders: tuple[TaskFolder, ...]
+    user: TaskFolder | None
+    datasets: DatasetFolder | None
+
+    @classmethod
+    def prepare(cls, spec: EvaluateSpec, volume: Volume, scratch: Path) -> "Tasks":
+        """Make the folders fit for the harness; BadConfig where the user's own takes the name of a task of ours."""
+        ours = TaskFolder.prepare(FOLDER, scratch / "ours")
+        user = TaskFolder.prepare(volume.path(spec.task_folder), scratch / "user") if spec.task_folder else None
+        taken = next((name for name in sorted(user.names if user else ()) if name in ours), None)
+        if user is not None and taken is not None:
+            raise BadConfig(
+                "TaskNameTaken",
+                f"The task folder {user.source} defines {taken}, which is a task of this release already: give yours "
+                "another name.",
+            )
+        datasets = DatasetFolder(volume.path(spec.dataset_folder)) if spec.dataset_folder else None
+        if datasets is not None and not datasets.root.is_dir():
+            raise BadConfig("DatasetFolderMissing", f"There is no folder {datasets.root}: put the data sets there.")
+        return cls((ours, user) if user else (ours,), user, datasets)
+
+    def digest(self, name: str) -> str | None:
+        """The digest of a task that one of the folders defines."""
+        return next((folder.digest(name) for folder in self.folders if name in folder), None)
+
+
+class Evaluation:
+    """One set of tasks and seeds; the harness is loaded with the first model that needs it.
+
+    It is loaded at once where data sets lie in a folder, since only the definitions tell which of them are read.
+    """
+
+    def __init__(self, spec: EvaluateSpec, tasks: Tasks, folder: Path, reporter: Reporter) -> None:
         from trainingrun_workers.evaluate.harness import version
 
         self._spec = spec
@@ -57,9 +93,13 @@ class Evaluation:
         self._reporter = reporter
         self._harness: Any = None
         self._version = version()
-        for task in spec.tasks if tasks else ():
-            tasks.check_data(task.name)  # type: ignore[union-attr]
-        digests = {task.name: tasks.digest(task.name) for task in spec.tasks} if tasks else {}
+        for task in spec.tasks:
+            for one in tasks.folders:
+                one.check_data(task.name)
+        digests = {task.name: tasks.digest(task.name) for task in spec.tasks}
+        if tasks.datasets is not None:
+            self._loaded()
+            digests = {name: f"{own} {tasks.datasets.digest(name)}" for name, own in digests.items()}
         self.key = evaluation_key(spec, self._version, digests)
 
     def of(self, model: EvaluatedModel, source: Path) -> dict[str, Any]:
@@ -100,7 +140,7 @@ class Evaluation:
         if self._harness is None:
             from trainingrun_workers.evaluate.harness import Harness
 
-            self._harness = Harness(self._spec, self._tasks)
+            self._harness = Harness(self._spec, self._tasks.folders, self._tasks.user, self._tasks.datasets)
         return self._harness
 
     def _advance(self, tasks: int) -> None:

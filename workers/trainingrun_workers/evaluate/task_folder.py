@@ -67,6 +67,11 @@ class TaskFolder:
     def __contains__(self, name: str) -> bool:
         return name in self._definitions or name in self._members
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its tasks and groups."""
+        return frozenset(self._definitions)
+
     def closed(self, name: str) -> bool:
         """Whether a name is defined here, and for a group or tag all of its members too."""
         return name in self and all(self.closed(one) for one in self._members.get(name, ()) if one != name)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from builders import SETTINGS, a_training_run
+from trainingrun.api.task_sets import TASK_SETS
+from trainingrun.manifests.meta import digest
 from trainingrun.stages.context import Context
 from trainingrun.stages.layout import token_folders
 
@@ -55,6 +57,8 @@ INPUTS = {
     "language score": ("data", lambda one: one[0].update(languageScore={"min": 0.65}), "tokenize"),
     "weight": ("data", lambda one: one[0].update(weight=0.7), "pretrain"),
     "questions": ("evaluate", lambda one: one.update(tasks=[{"name": "held_out_en"}]), "evaluate"),
+    "sets of questions": ("evaluate", lambda one: one.update(taskSets=["pt"]), "evaluate"),
+    "data sets": ("evaluate", lambda one: one.update(datasetFolder="datasets"), "evaluate"),
 }
 
 
@@ -74,3 +78,25 @@ def test_a_sources_tokens_are_shared_by_runs_that_mix_it_otherwise() -> None:
     assert token_folders(mixed, Context(mixed, SETTINGS).translated) == token_folders(
         plain, Context(plain, SETTINGS).translated
     )
+
+
+def test_an_evaluation_without_sets_and_data_sets_keeps_the_folder_it_had_before_there_were_any() -> None:
+    run = a_training_run()
+    context = Context(run, SETTINGS)
+    evaluate = run.spec.evaluate
+    assert evaluate is not None and evaluate.tasks
+    inputs = {
+        "engine": "lm-eval-0.4.13",
+        "models": context.places["convert"].inputs,
+        "tasks": [task.model_dump() for task in evaluate.tasks],
+        "folder": evaluate.task_folder,
+        "seed": evaluate.seed,
+    }
+    assert context.places["evaluate"].inputs == digest(inputs)
+
+
+def test_a_set_and_the_tasks_it_stands_for_are_the_same_evaluation() -> None:
+    tasks = [{"name": name, "fewshot": fewshot} for name, fewshot in TASK_SETS["it"]]
+    by_set = folders(**changed("evaluate", lambda one: one.update(tasks=[], taskSets=["it"])))
+    by_name = folders(**changed("evaluate", lambda one: one.update(tasks=tasks)))
+    assert by_set["evaluate"] == by_name["evaluate"] != folders()["evaluate"]
