@@ -79,11 +79,11 @@ class Endpoint:
         return min(usual, self._limits.longest_wait) * random.uniform(0.75, 1.0)
 
     def _given_up(self, trouble: _Trouble, failures: int) -> Retry:
-        asked = f", and asks for {trouble.wait:.0f} s" if trouble.wait is not None else ""
+        asked = f" and asks for {trouble.wait:.0f} s" if trouble.wait is not None else ""
         return Retry(
             "JudgeAway",
-            f"The judge at {URL} of Secret {self._address.secret} {trouble.what} ({failures} tries of one question"
-            f"{asked}): the verdicts so far are kept, and the next attempt asks for the others.",
+            f"The judge at {URL} of Secret {self._address.secret} {trouble.what} at try {failures} of one "
+            f"question{asked}: the verdicts so far are kept, and the next attempt asks for the others.",
         )
 
     def _once(self, text: str) -> Reply | _Trouble:

@@ -17,8 +17,8 @@ def page(document: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]]) 
     lines = [
         "# Answers compared by a judge",
         "",
-        f"{document['prompts']} prompts; judge: {judge}. Each pair of answers is shown in both orders, and a model wins "
-        "a prompt only where both verdicts say so. Shares are of the prompts that one of both has won, with 95 % "
+        f"{document['prompts']} prompts; judge: {judge}. Each pair of answers is shown in both orders, and a model "
+        "wins a prompt only where both verdicts say so. Shares are of the prompts that one of both has won, with 95 % "
         "intervals after Wilson: one that holds 0.5 shows no difference.",
         "",
         *_HEAD,

@@ -144,9 +144,9 @@ def _check(spec: JudgeSpec, empty: list[str], allowed: float, total: int) -> Non
         shown = json.dumps(example if len(example) <= _EXAMPLE else example[:_EXAMPLE] + "…", ensure_ascii=False)
         raise BadConfig(
             "JudgeUnparsable",
-            f"{len(empty)} replies of the judge give no verdict, more than judge.maxUnparsable {spec.max_unparsable:g} "
-            f"allows of {total}; the last is {shown}: name another model by JUDGE_MODEL of Secret {spec.secret}, or "
-            "give it more judge.verdictTokens; all replies are kept in verdicts.jsonl.",
+            f"The judge gave no verdict in {len(empty)} of {total} replies, more than judge.maxUnparsable "
+            f"{spec.max_unparsable:g} allows; the last was {shown}: name another model by JUDGE_MODEL of Secret "
+            f"{spec.secret}, or give it more judge.verdictTokens; all replies are kept in verdicts.jsonl.",
         )
 
 

@@ -1,13 +1,9 @@
 """The judge's protocol against a real HTTP server on loopback that errs as servers do."""
 
 import email.utils
-import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -15,68 +11,10 @@ from trainingrun_workers.errors import BadConfig, Retry
 from trainingrun_workers.judge.address import Address
 from trainingrun_workers.judge.asking import Asked, replies
 from trainingrun_workers.judge.endpoint import Endpoint, Limits, Reply
+from unruly_judge import Answer, Server, said
 
 KEY = "sk-very-secret"
 QUICK = Limits(patience=0.4, first_wait=0.01, longest_wait=0.05, connect=2.0, read=2.0)
-Answer = tuple[int, dict[str, str], Any]
-
-
-def said(text: str | None) -> Answer:
-    return 200, {}, {"model": "large-2026", "choices": [{"message": {"role": "assistant", "content": text}}]}
-
-
-class Server(ThreadingHTTPServer):
-    """Gives the next of its answers, the last again and again."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = [said("[[A]]")]
-        self.received: list[dict[str, Any]] = []
-        self.seconds = 0.0  # before each answer
-        self.lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Of one request."""
-
-    server: Server
-
-    def do_POST(self) -> None:  # noqa: N802
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.lock:
-            self.server.received.append(
-                {"path": self.path, "authorization": self.headers["Authorization"], "body": body}
-            )
-            status, headers, content = self.server.answers[0]
-            if len(self.server.answers) > 1:
-                self.server.answers.pop(0)
-        time.sleep(self.server.seconds)
-        data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-        self.send_response(status)
-        for name, value in (*headers.items(), ("Content-Length", str(len(data)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        return
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
 
 
 def endpoint(url: str, key: str | None = KEY, limits: Limits = QUICK) -> Endpoint:
@@ -127,8 +65,8 @@ def test_a_server_that_asks_for_more_time_than_there_is_ends_the_attempt_at_once
     with pytest.raises(Retry) as later:
         endpoint(server.url, limits=Limits(patience=60)).ask("Which?")
     assert later.value.message == (
-        "The judge at JUDGE_BASE_URL of Secret judge answered 429 (Quota of *** is used up.) (1 tries of one question, "
-        "and asks for 3600 s): the verdicts so far are kept, and the next attempt asks for the others."
+        "The judge at JUDGE_BASE_URL of Secret judge answered 429 (Quota of *** is used up.) at try 1 of one question "
+        "and asks for 3600 s: the verdicts so far are kept, and the next attempt asks for the others."
     )
     assert int(later.value.exit_code) == 75
 
