@@ -1,8 +1,9 @@
 """Makes the engines' environments out of the images' own requirement files: `environment.py [NAME…]`.
 
 Prints the interpreter of each name (all of them without one), made where it is missing: a virtual environment below
-`$TRAININGRUN_CACHE/engines`, named after the content of its requirement files. nanotron, lm-eval, axolotl and the judge's
-server, which no image has, see the torch environment's packages through a .pth file, so that its 5 GB are there once.
+`$TRAININGRUN_CACHE/engines`, named after the content of its requirement files. nanotron, lm-eval, axolotl and
+the judge's server, which no image has, see the torch environment's packages through a .pth file, so that its 5 GB are
+there once.
 """
 
 import fcntl

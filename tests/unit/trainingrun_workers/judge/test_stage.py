@@ -171,8 +171,8 @@ def test_a_judge_of_nonsense_is_told_with_an_example_and_its_words_are_kept(pod:
         pod.run()
     assert told.value.message == (
         "The judge gave no verdict in 1 of 4 replies, more than judge.maxUnparsable 0 allows; the last was "
-        '"I am only a parrot.": name another model by JUDGE_MODEL of Secret judge, or give it more judge.verdictTokens; '
-        "all replies are kept in verdicts.jsonl."
+        '"I am only a parrot.": name another model by JUDGE_MODEL of Secret judge, or give it more judge.verdictTokens;'
+        " all replies are kept in verdicts.jsonl."
     )  # fmt: skip
     assert [one["reply"] for one in pod.read("verdicts.jsonl")] == ["[[A]]", "I am only a\nparrot."]
 
