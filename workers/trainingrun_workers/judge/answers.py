@@ -109,7 +109,12 @@ def _context(source: Path) -> int | None:
     """Positions that the model has, where its configuration tells."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(str(source), local_files_only=True)
+    try:
+        config = AutoConfig.from_pretrained(str(source), local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadConfig(
+            "ModelInvalid", f"The folder {source} holds no model that transformers knows: {error}"
+        ) from error
     return getattr(config, "max_position_embeddings", None)
 
 
