@@ -73,6 +73,17 @@ def named(name: str) -> Callable[[Manifest], None]:
     return lambda manifest: manifest["metadata"].__setitem__("name", name)
 
 
+A_JUDGE: Manifest = {
+    "secretName": "judge", "prompts": "judge/prompts.jsonl", "gpus": 0,
+    "between": [{"name": "base"}, {"name": "translate"}, {"name": "Qwen3-0.6B", "path": "models/Qwen3-0.6B"}],
+}  # fmt: skip
+
+
+def judged(*more: Manifest) -> Manifest:
+    """A judge of the base model and of others."""
+    return A_JUDGE | {"between": [{"name": "base"}, *more]}
+
+
 def report_sized(manifest: Manifest) -> None:
     """The published configurations on the published number of GPUs."""
     nanotron = yaml.safe_load((REPORTS / "nanotron_bilingual_0_4b.yaml").read_text())
@@ -178,6 +189,18 @@ RUNS = (
     Case(
         "a variant with too long a name", put("variants.0.name", "a" * 13), "may not be more than 12", "at most 12 char"
     ),
+    Case("a judge of base, variant and another model", put("judge", A_JUDGE)),
+    Case("a judge's prompts from elsewhere", put("judge", A_JUDGE | {"prompts": "s3://bucket/prompts.jsonl"}),
+         "prompts is a file on the run's volume"),
+    Case("a judged model from elsewhere", put("judge", judged({"name": "other", "path": "hf://Qwen/Qwen3-0.6B"})),
+         "The path of a judged model"),
+    Case("two judged models with one name", put("judge", judged({"name": "base", "path": "models/base"})),
+         "Duplicate value", "Two judged models have the same name"),
+    Case("a judged model that nobody makes", put("judge", judged({"name": "instruct"})),
+         "names a model that the run doesn't make"),
+    Case("a judge of a base that may be a variant", both(put("judge", A_JUDGE), lambda run: run["spec"]["variants"]
+         .append(run["spec"]["variants"][0] | {"name": "base"})), "A variant is called base"),
+    Case("a judge of one model", put("judge", A_JUDGE | {"between": [{"name": "base"}]}), "at least 2 items"),
     Case("a world that is too small", put("pretrain.nodes", 3), "gpusPerNode give 3", "give 3"),
     Case("a world of GPUs that is too large", drop("pretrain.gpusPerNode"), "gpusPerNode give 16", "give 16"),
     Case(
@@ -263,6 +286,7 @@ EDITS = (
          False),
     Edit("the retention that is the default", PRETRAINING, put("storage.deletionPolicy", "Retain")),
     Edit("a variant more", TUNING, another_variant),
+    Edit("a judge more", TUNING, put("judge", A_JUDGE)),
     Edit("a variant less", TUNING, put("variants", [])),
     Edit("a variant's learning rate before its stage", PRETRAINING, put(f"{SFT}.config.learning_rate", 1e-4)),
     Edit("a variant's learning rate", TUNING, put(f"{SFT}.config.learning_rate", 1e-4), "sft stage of translate"),

@@ -1,8 +1,9 @@
 """Makes the engines' environments out of the images' own requirement files: `environment.py [NAME…]`.
 
 Prints the interpreter of each name (all of them without one), made where it is missing: a virtual environment below
-`$TRAININGRUN_CACHE/engines`, named after the content of its requirement files. nanotron, lm-eval and axolotl see the
-torch environment's packages through a .pth file, so that its 5 GB are there once.
+`$TRAININGRUN_CACHE/engines`, named after the content of its requirement files. nanotron, lm-eval, axolotl and
+the judge's server, which no image has, see the torch environment's packages through a .pth file, so that its 5 GB are
+there once.
 """
 
 import fcntl
@@ -25,17 +26,19 @@ READY: Final = "ready"
 
 @dataclass(frozen=True)
 class Environment:
-    """What an environment is made of: requirement files of an image, over the packages of another environment."""
+    """What an environment is made of: requirement files of an image, or of a folder beside this file, over the
+    packages of another environment."""
 
     image: str
     files: tuple[str, ...] = ("requirements.txt",)
     base: str | None = None
     cost: str = "about half a minute"
+    folder: Path = IMAGES
 
     @property
     def requirements(self) -> tuple[Path, ...]:
         """The requirement files; both, where torch is its CUDA build, as it is on PyPI."""
-        return tuple(IMAGES / self.image / name for name in self.files)
+        return tuple(self.folder / self.image / name for name in self.files)
 
 
 ENVIRONMENTS: Final = {
@@ -44,6 +47,7 @@ ENVIRONMENTS: Final = {
     "nanotron": Environment("nanotron", base="torch", cost="a few seconds"),
     "lm-eval": Environment("lm-eval", base="torch"),
     "axolotl": Environment("axolotl", base="torch", cost="about a minute, 1.3 GB"),
+    "judge-server": Environment("judge-server", base="torch", folder=Path(__file__).parent),
 }
 
 

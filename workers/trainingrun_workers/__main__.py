@@ -31,6 +31,7 @@ MODULES: Final = {
     "evaluate": "evaluate",
     "sft": "sft",
     "release": "release.stage",
+    "judge": "judge.stage",
 }
 INDEX_VARIABLES: Final = ("JOB_COMPLETION_INDEX", "PET_NODE_RANK", "RANK")
 CRASHED: Final = 1

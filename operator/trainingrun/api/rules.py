@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_RUN_NAME
 from trainingrun.api.notes import Note
 from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
@@ -68,6 +69,11 @@ def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
     return (
         checkpoints.keep_every is None or checkpoints.every is None or checkpoints.keep_every % checkpoints.every == 0
     )
+
+
+def _judges_known_models(spec: TrainingRunSpec) -> bool:
+    known = {BASE, *(one.name for one in spec.variants)}
+    return spec.judge is None or all(one.path is not None or one.name in known for one in spec.judge.between)
 
 
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
@@ -210,6 +216,38 @@ RULES: Final[tuple[Rule, ...]] = (
         "has(self.sft)",
         "A stage of a variant has exactly one kind: give it sft.",
         lambda run: all(stage.sft is not None for variant in run.spec.variants for stage in variant.stages),
+    ),
+    Rule(
+        "spec.judge",
+        _IN_VOLUME_CEL.format("self.prompts"),
+        "prompts is a file on the run's volume: write it without a scheme and without '..'.",
+        lambda run: run.spec.judge is None or _in_volume(run.spec.judge.prompts),
+    ),
+    Rule(
+        "spec.judge.between[]",
+        f"!has(self.path) || ({_IN_VOLUME_CEL.format('self.path')})",
+        "The path of a judged model is a folder on the run's volume: write it without a scheme and without '..'.",
+        lambda run: run.spec.judge is None or all(_in_volume(one.path) for one in run.spec.judge.between),
+    ),
+    Rule(
+        "spec.judge.between",
+        None,
+        "Two judged models have the same name: give each its own.",
+        lambda run: run.spec.judge is None or _unique(one.name for one in run.spec.judge.between),
+    ),
+    Rule(
+        "spec",
+        f"!has(self.judge) || self.judge.between.all(one, has(one.path) || one.name == '{BASE}' || "
+        "(has(self.variants) && self.variants.exists(variant, variant.name == one.name)))",
+        f"judge.between names a model that the run doesn't make: write {BASE}, the name of a variant, or a name with a "
+        "path.",
+        lambda run: _judges_known_models(run.spec),
+    ),
+    Rule(
+        "spec",
+        f"!has(self.judge) || !has(self.variants) || !self.variants.exists(variant, variant.name == '{BASE}')",
+        f"A variant is called {BASE}, which is what judge.between calls the base model: give it another name.",
+        lambda run: run.spec.judge is None or all(one.name != BASE for one in run.spec.variants),
     ),
 )
 

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from trainingrun.api.base import Model
 from trainingrun.api.data import DataSource, Scheduling, Storage, Tokenize, Tokenizer
+from trainingrun.api.judging import Judge
 from trainingrun.api.results import Convert, Evaluate, Release, Variant
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training import Pretrain
@@ -33,6 +34,8 @@ class TrainingRunSpec(Model):
     """What checkpoints and variants are asked; no evaluation where it is left out."""
     variants: Annotated[list[Variant], Field(max_length=8)] = []
     """Models made from the base model."""
+    judge: Judge | None = None
+    """How models are compared by another model; they are not where it is left out."""
     release: Release = Release()
     """How the models are released."""
     scheduling: Scheduling = Scheduling()

@@ -62,7 +62,7 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         draft.set(instance.name, phase="Waiting", **fresh)
         if stage.inputs not in (None, place.inputs):
             _forget_output(draft, instance)
-    if stage.inputs in (None, place.inputs) or instance.kind not in ("convert", "evaluate", "release"):
+    if stage.inputs in (None, place.inputs) or instance.kind not in ("convert", "evaluate", "release", "judge"):
         return
     if stage.phase in ("Succeeded", "Waiting"):
         if instance.kind == "evaluate" and instance.variant is None:

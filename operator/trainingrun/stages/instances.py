@@ -1,8 +1,10 @@
 """Which stages a run has, in order, and what each waits for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from trainingrun.api.judging import BASE, Judge
 from trainingrun.api.training_run import TrainingRunSpec
 
 GANG_KINDS: Final = frozenset({"pretrain", "sft"})  # PyTorchJobs; all others are Jobs
@@ -42,7 +44,22 @@ def instances(spec: TrainingRunSpec) -> tuple[Instance, ...]:
         base.append(Instance("evaluate", "evaluate", None, (), follows="convert"))
     base.append(Instance("release", "release", None, ("convert", "evaluate") if evaluated else ("convert",)))
     variants = [one for variant in spec.variants for one in _variant(variant.name, evaluated)]
-    return (*base, *variants)
+    made = (*base, *variants)
+    return made if spec.judge is None else (*made, _judge(spec.judge, made))
+
+
+def maker(stages: Iterable[Instance], model: str) -> Instance | None:
+    """The stage that makes one of the run's models, which may be called base; None where there is no such model."""
+    found = {one.name: one for one in stages}
+    variant = None if model == BASE else model
+    released = next((one for one in found.values() if one.kind == "release" and one.variant == variant), None)
+    return found[released.needs[0]] if released is not None else None
+
+
+def _judge(judge: Judge, others: tuple[Instance, ...]) -> Instance:
+    """The judge waits for what makes the models, not for their release: a licence that changes asks nothing again."""
+    makers = (maker(others, one.name) for one in judge.between if one.path is None)
+    return Instance("judge", "judge", None, tuple(dict.fromkeys(one.name for one in makers if one is not None)))
 
 
 def _variant(name: str, evaluated: bool) -> tuple[Instance, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from trainingrun.api.data import DataSource
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import digest
-from trainingrun.stages.instances import Instance, instances
+from trainingrun.stages.instances import Instance, instances, maker
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
@@ -19,6 +19,7 @@ ENGINES: Final = {
     "convert": "llama-1",
     "evaluate": "lm-eval-0.4.13",
     "sft": "axolotl-0.19.0",
+    "judge": "pairs-1",
 }
 
 
@@ -126,6 +127,19 @@ def _release(run: TrainingRun, _: Translated, instance: Instance, found: dict[st
     }
 
 
+def _judge(run: TrainingRun, _: Translated, __: Instance, found: dict[str, Place]) -> Any:
+    judge = run.spec.judge
+    if judge is None:
+        return None
+    makers = {one.name: maker(instances(run.spec), one.name) for one in judge.between if one.path is None}
+    made = {name: found[one.name].inputs for name, one in makers.items() if one is not None}
+    return {
+        "engine": ENGINES["judge"],
+        "models": [(one.name, made.get(one.name) or volume_path(one.path or "")) for one in judge.between],
+        "asked": judge.model_dump(include={"secret_name", "prompts", "max_tokens", "verdict_tokens", "rubric"}),
+    }
+
+
 def model_name(run: TrainingRun, instance: Instance) -> str:
     """The released model's name: the run's, with the variant's behind it."""
     return run.metadata.name if instance.variant is None else f"{run.metadata.name}-{instance.variant}"
@@ -138,4 +152,5 @@ _INPUTS: Final = {
     "evaluate": _evaluate,
     "sft": _sft,
     "release": _release,
+    "judge": _judge,
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
+SHARED: Final = {"judge": "evaluate"}  # kinds without an image of their own, and whose they run in
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,7 @@ class Settings:
     worker_env: dict[str, str] = field(default_factory=dict)
     default_resources: dict[str, Any] = field(default_factory=dict)  # of containers for which the run names none
     shm_size: str = "1Gi"  # memory volume at /dev/shm of pods without GPUs; 16Gi with
+
+    def image(self, kind: str) -> str:
+        """The image of a stage kind."""
+        return self.images[SHARED.get(kind, kind)]

@@ -14,6 +14,7 @@ from trainingrun_workers.contract import (
     EvaluatedModel,
     EvaluateSpec,
     EvaluationTask,
+    JudgeSpec,
     PretrainSpec,
     ReleaseSpec,
     Result,
@@ -44,6 +45,10 @@ SPECS: dict[str, Spec] = {
     "sft": SftSpec("convert/step-00000900", {"seed": 42}, 1, 1, True, 300.0),
     "release": ReleaseSpec(
         "model", None, None, "name", None, "mit", ("en", "it"), False, ("Once",), {"data": [{"name": "en"}]}, True
+    ),
+    "judge": JudgeSpec(
+        (EvaluatedModel("base", "convert/step-00000900"), EvaluatedModel("chat", "sft/model")), "prompts.jsonl",
+        "judge", None, 512, 1024, 0.1, 4, 8, True,
     ),
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from trainingrun_workers.contract.specs import (
     EvaluatedModel,
     EvaluateSpec,
     EvaluationTask,
+    JudgeSpec,
     PretrainSpec,
     Skip,
     Spec,
@@ -71,6 +72,7 @@ _NESTED: Final[dict[tuple[type[Any], str], type[Any]]] = {
     (DataStage, "sources"): DataSource,
     (EvaluateSpec, "models"): EvaluatedModel,
     (EvaluateSpec, "tasks"): EvaluationTask,
+    (JudgeSpec, "models"): EvaluatedModel,
 }
 
 

@@ -157,7 +157,23 @@ class ReleaseSpec:
     cpu: bool
 
 
-Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec
+@dataclass(frozen=True)
+class JudgeSpec:
+    """A judge stage: answers of all models, and what a judge says of every two of them in both orders."""
+
+    models: tuple[EvaluatedModel, ...]
+    prompts: str  # file on the volume, jsonl
+    secret: str  # name of the Secret whose keys are the pod's environment, for messages alone
+    rubric: str | None
+    max_tokens: int  # of an answer
+    verdict_tokens: int  # of a reply of the judge
+    max_unparsable: float  # share of replies without a verdict above which the stage fails
+    parallelism: int  # questions to the judge at the same time
+    batch_size: int  # prompts that a model answers at the same time
+    cpu: bool
+
+
+Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec | JudgeSpec
 
 SPECS: Final[dict[str, type[Any]]] = {
     "tokenize": TokenizeSpec,
@@ -166,4 +182,5 @@ SPECS: Final[dict[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "sft": SftSpec,
     "release": ReleaseSpec,
+    "judge": JudgeSpec,
 }
