@@ -31,6 +31,8 @@ MODULES: Final = {
     "evaluate": "evaluate",
     "sft": "sft",
     "release": "release.stage",
+    "compare": "evaluate.compared",
+    "report": "report",
 }
 INDEX_VARIABLES: Final = ("JOB_COMPLETION_INDEX", "PET_NODE_RANK", "RANK")
 CRASHED: Final = 1

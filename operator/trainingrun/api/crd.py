@@ -13,6 +13,7 @@ from trainingrun.api.training_run import TrainingRunSpec
 LIST_KEYS: Final[dict[str, list[str]]] = {
     "spec.data": ["name"],
     "spec.evaluate.tasks": ["name"],
+    "spec.evaluate.compareWith": ["name"],
     "spec.variants": ["name"],
 }
 

@@ -9,7 +9,7 @@ from trainingrun.manifests.job import job
 from trainingrun.manifests.meta import Manifest
 from trainingrun.manifests.pod import WORKER_CONTAINER, PodPlan, pod_template
 from trainingrun.manifests.pytorchjob import pytorchjob
-from trainingrun.stages import convert, evaluate, pretrain, release, sft, tokenization
+from trainingrun.stages import compare, convert, evaluate, pretrain, release, report, sft, tokenization
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import run_folder
@@ -24,6 +24,8 @@ BUILDERS: Final[dict[str, Builder]] = {
     "evaluate": evaluate.need,
     "sft": sft.need,
     "release": release.need,
+    "compare": compare.need,
+    "report": report.need,
 }
 
 
@@ -60,7 +62,7 @@ def _pod_plan(context: Context, instance: Instance, attempt: int, need: Need) ->
     return PodPlan(
         child=context.child(instance.name, attempt),
         kind=instance.kind,
-        image=context.settings.images[instance.kind],
+        image=context.settings.image(instance.kind),
         claim=context.claim,
         placement=need.placement,
         container=names.PYTORCH_CONTAINER if instance.is_gang else WORKER_CONTAINER,

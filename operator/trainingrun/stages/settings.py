@@ -5,6 +5,8 @@ from typing import Any, Final
 
 ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
 
+SHARED_IMAGES: Final = {"compare": "evaluate", "report": "evaluate"}  # kinds that have no role of their own
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -27,3 +29,7 @@ class Settings:
     worker_env: dict[str, str] = field(default_factory=dict)
     default_resources: dict[str, Any] = field(default_factory=dict)  # of containers for which the run names none
     shm_size: str = "1Gi"  # memory volume at /dev/shm of pods without GPUs; 16Gi with
+
+    def image(self, kind: str) -> str:
+        """The image of a stage's kind."""
+        return self.images[SHARED_IMAGES.get(kind, kind)]

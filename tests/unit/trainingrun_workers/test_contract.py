@@ -16,6 +16,9 @@ from trainingrun_workers.contract import (
     EvaluationTask,
     PretrainSpec,
     ReleaseSpec,
+    ReportedCurve,
+    ReportedModel,
+    ReportSpec,
     Result,
     RunReference,
     SftSpec,
@@ -44,6 +47,13 @@ SPECS: dict[str, Spec] = {
     "sft": SftSpec("convert/step-00000900", {"seed": 42}, 1, 1, True, 300.0),
     "release": ReleaseSpec(
         "model", None, None, "name", None, "mit", ("en", "it"), False, ("Once",), {"data": [{"name": "en"}]}, True
+    ),
+    "compare": EvaluateSpec(
+        (EvaluatedModel("0123", "models/other"),), (EvaluationTask("a", 5, 10),), None, 1234, 8, True, False
+    ),
+    "report": ReportSpec(
+        "name", (ReportedModel("name", "base", "evaluate/a.json", "convert/a"),),
+        (ReportedCurve("pretrain", "pretrain"),), "evaluate",
     ),
 }  # fmt: skip
 

@@ -14,6 +14,9 @@ from trainingrun_workers.contract.specs import (
     EvaluateSpec,
     EvaluationTask,
     PretrainSpec,
+    ReportedCurve,
+    ReportedModel,
+    ReportSpec,
     Skip,
     Spec,
     TokenizeSpec,
@@ -71,6 +74,8 @@ _NESTED: Final[dict[tuple[type[Any], str], type[Any]]] = {
     (DataStage, "sources"): DataSource,
     (EvaluateSpec, "models"): EvaluatedModel,
     (EvaluateSpec, "tasks"): EvaluationTask,
+    (ReportSpec, "models"): ReportedModel,
+    (ReportSpec, "curves"): ReportedCurve,
 }
 
 

@@ -156,7 +156,36 @@ class ReleaseSpec:
     cpu: bool
 
 
-Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec
+@dataclass(frozen=True)
+class ReportedModel:
+    """A model that a report compares."""
+
+    name: str
+    role: str  # base, variant or compared
+    scores: str  # the document that its evaluation left
+    folder: str  # of the model itself, whose tokenizer is looked at
+
+
+@dataclass(frozen=True)
+class ReportedCurve:
+    """A stage that trained."""
+
+    name: str
+    folder: str  # holds metrics.jsonl
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """A report stage: comparison.json, .md, .png and report.html of all models; the first is what others are compared
+    with."""
+
+    name: str
+    models: tuple[ReportedModel, ...]
+    curves: tuple[ReportedCurve, ...]
+    progression: str  # folder of the base model's evaluate stage
+
+
+Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec | ReportSpec
 
 SPECS: Final[dict[str, type[Any]]] = {
     "tokenize": TokenizeSpec,
@@ -165,4 +194,6 @@ SPECS: Final[dict[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "sft": SftSpec,
     "release": ReleaseSpec,
+    "compare": EvaluateSpec,
+    "report": ReportSpec,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builders import REPOSITORY, SETTINGS, World, a_manifest
+from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares
 from trainingrun.api import names
 from trainingrun.stages.settings import Settings
 from trainingrun_workers.contract import StageInput
@@ -108,7 +108,8 @@ def test_every_child_is_owned_by_the_run_and_carries_its_labels(objects: list[di
         assert {names.LABEL_RUN, names.LABEL_STAGE, names.LABEL_ATTEMPT} <= set(one["metadata"]["labels"])
 
 
-def test_every_stage_input_can_be_read_back_by_the_workers(objects: list[dict[str, Any]]) -> None:
+def test_every_stage_input_can_be_read_back_by_the_workers() -> None:
+    objects = rendered(a_manifest_that_compares())
     documents = [one["data"][names.INPUT_FILE] for one in objects if one["kind"] == "ConfigMap"]
     assert {StageInput.from_json(text).kind for text in documents} == set(names.STAGE_KINDS)
     for text in documents:
