@@ -10,6 +10,7 @@ BARS: Final = 28  # of a panel at most, unless one task alone has more
 PANEL: Final = (5.6, 3.3)  # inches
 LINE_PANEL: Final = (4.2, 2.4)
 HATCHES: Final = ("", "//", "..", "xx")  # for models beyond the colours
+NONE: Final = float("nan")  # where there is no standard error to draw
 
 # One panel: its title, its groups' labels, and of each model the score and the standard error in each group.
 Panel = tuple[str, list[str], dict[str, list[tuple[float, float] | None]]]
@@ -82,12 +83,12 @@ def _by_metric(series: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _score(model: Mapping[str, Any], name: str) -> tuple[float, float] | None:
-    return (model["scores"][name], model["stderr"].get(name, 0.0)) if name in model["scores"] else None
+    return (model["scores"][name], model["stderr"].get(name, NONE)) if name in model["scores"] else None
 
 
 def _mean(model: Mapping[str, Any], group: str) -> tuple[float, float] | None:
     one = model["languages"].get(group)
-    return (one["score"], one["stderr"] or 0.0) if one is not None else None
+    return (one["score"], NONE if one["stderr"] is None else one["stderr"]) if one is not None else None
 
 
 def _bars(panels: list[Panel], models: list[str], kind: str, columns: int) -> bytes:
@@ -127,8 +128,7 @@ def _draw_bars(axis: Any, panel: Panel) -> None:
             label=model,
         )
     axis.set_title(title, loc="left", fontweight="bold", fontsize=10)
-    axis.set_xticks(
-        range(len(labels)), labels, rotation=20 if len(labels) > 3 else 0, ha="right" if len(labels) > 3 else "center"
-    )
+    slanted: dict[str, Any] = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"} if len(labels) > 3 else {}
+    axis.set_xticks(range(len(labels)), labels, **slanted)
     axis.tick_params(length=0)
     axis.margins(x=0.02)

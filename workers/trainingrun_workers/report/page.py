@@ -10,6 +10,7 @@ from trainingrun_workers.evaluate.plot import FAINT, GRID, INK
 
 # What a figure's colours become, so that they follow the page's.
 COLOURS: Final = {INK: "var(--ink)", FAINT: "var(--faint)", GRID: "var(--faint)", "#000000": "var(--ink)"}
+COLUMNS_BESIDE: Final = 7  # of a table, at most
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --faint: #e2e5e9; --paper: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4af; --faint: #30363d; --paper: #0d1117; } }
@@ -20,7 +21,7 @@ h1 { font-size: 1.6rem; margin: .4rem 0; } h2 { font-size: 1.2rem; margin: 2rem 
 h3 { font-size: 1rem; margin: 1rem 0 .25rem; } p { margin: .4rem 0; }
 .beside { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr));
   align-items: start; }
-.wide { overflow-x: auto; min-width: 0; }
+.wide { overflow-x: auto; min-width: 0; } .full { grid-column: 1 / -1; }
 svg { display: block; width: 100%; height: auto; max-width: 40rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--faint); text-align: right; white-space: nowrap; }
@@ -88,7 +89,12 @@ def inlined(svg: bytes, prefix: str) -> str:
 def _section(one: Section, prefix: str) -> Iterable[str]:
     yield f"<h{one.level}>{html.escape(one.title)}</h{one.level}>"
     figures = [f"<div>{inlined(svg, f'{prefix}f{number}')}</div>" for number, svg in enumerate(one.figures)]
-    tables = [f'<div class="wide">{text}</div>' for text in one.tables]
+    tables = [f'<div class="wide{_full(text)}">{text}</div>' for text in one.tables]
     if figures or tables:
         yield f'<div class="beside">{"".join(figures + tables)}</div>'
     yield from (f'<p class="note">{html.escape(text)}</p>' for text in one.notes)
+
+
+def _full(table: str) -> str:
+    """The class of a table that has too many columns to stand beside a figure."""
+    return " full" if table.partition("</tr>")[0].count("<t") > COLUMNS_BESIDE else ""

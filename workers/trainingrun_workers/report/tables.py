@@ -50,7 +50,8 @@ def notes(content: Mapping[str, Any]) -> list[str]:
     """What a reader has to know of the table, a paragraph each."""
     series, level = content["series"], content["level"]
     lines = [
-        f"By lm-evaluation-harness {content['harness']}, seed {content['seed']}; best in bold; ± one standard error.",
+        f"By lm-evaluation-harness {content['harness']}, {_shots(series)}, seed {content['seed']}; best in bold; ± one "
+        "standard error.",
         f"{MARKS['better']} better, {MARKS['worse']} worse than {content['reference']} beyond chance: p < {level} by a "
         "two-sided z-test on both standard errors, z = (a − b) / √(SEa² + SEb²) (Miller 2024, "
         "arXiv:2411.00640), Holm-corrected over the tasks of each model. It is not paired by question, so it "
@@ -63,6 +64,14 @@ def notes(content: Mapping[str, Any]) -> list[str]:
         lines.append(_on_tokenizers(content))
     lines += [f"{problem}" for model in content["models"] for problem in model["problems"]]
     return lines
+
+
+def _shots(series: Mapping[str, Any]) -> str:
+    """How many examples were shown: once where it is the same number for all tasks."""
+    by_task = {one["task"]: one["fewshot"] for one in series.values() if one["fewshot"] is not None}
+    if len(set(by_task.values())) == 1 and len(by_task) == len({one["task"] for one in series.values()}):
+        return f"{next(iter(by_task.values()))}-shot"
+    return ", ".join(f"{task} {number}-shot" for task, number in by_task.items()) or "few-shot as each task has it"
 
 
 def _on_tokenizers(content: Mapping[str, Any]) -> str:
