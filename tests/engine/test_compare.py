@@ -105,12 +105,12 @@ def test_missing_and_torn_models_are_named_a_sentence_each_and_the_others_scores
 
 
 def test_a_context_that_is_too_short_costs_that_tasks_score_alone(compare: StageRun) -> None:
-    copied(compare.volume, "short", "config.json", lambda one: one.update(max_position_embeddings=20))
+    copied(compare.volume, "short", "config.json", lambda one: one.update(max_position_embeddings=56))
     assert compare.run(spec("short")).reason == "Completed"
     document = scores(compare, "short")
     assert list(document["tasks"]) == ["held_out_it"], "texts that roll by in windows fit whatever their length"
     assert re.match(
-        r"models/short has no score of continuation_en: \d+ of its texts are longer than the 20 tokens that the model "
+        r"models/short has no score of continuation_en: \d+ of its texts are longer than the 56 tokens that the model "
         r"takes, the longest \d+\.",
         document["problems"][0],
     )
@@ -122,7 +122,7 @@ def test_the_report_has_every_model_every_curve_and_nothing_from_elsewhere(compa
     evaluate = StageRun(compare.python, "evaluate", volume, "artifacts/evaluate/aaaa")
     steps = (EvaluatedModel("step-00000000", "models/other", 0), EvaluatedModel("step-00000900", "models/own", 900))
     evaluate.run(spec(models=steps, progression=True))
-    copied(volume, "short", "config.json", lambda one: one.update(max_position_embeddings=20))
+    copied(volume, "short", "config.json", lambda one: one.update(max_position_embeddings=56))
     compare.run(spec("other", "short"))
     (volume / "pretrain").mkdir()
     line = {"loss": 5.0, "learningRate": 1e-3, "gradientNorm": None, "tokens": 10, "tokensPerSecond": 3.0}
