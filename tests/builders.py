@@ -41,9 +41,8 @@ def a_manifest(name: str = "tiny", **spec: Any) -> dict[str, Any]:
 
 def a_manifest_that_compares(**models: str) -> dict[str, Any]:
     """The quickstart's manifest with comparison models, a path by name."""
-    models = models or {"other": "models/other"}
-    manifest = a_manifest()
-    manifest["spec"]["evaluate"]["compareWith"] = [{"name": name, "path": path} for name, path in models.items()]
+    manifest, named = a_manifest(), models or {"other": "models/other"}
+    manifest["spec"]["evaluate"]["compareWith"] = [{"name": name, "path": path} for name, path in named.items()]
     return manifest
 
 
