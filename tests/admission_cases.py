@@ -29,6 +29,9 @@ class Case:
         return manifest
 
 
+OTHER = {"name": "other", "path": "models/other"}
+
+
 def put(path: str, value: Any) -> Callable[[Manifest], None]:
     """A change that puts a value at a dotted path below spec; a number is a position, `-` adds to a list."""
 
@@ -180,6 +183,22 @@ RUNS = (
     Case(
         "two tasks with one name", put("evaluate.tasks.-", {"name": "held_out_it", "fewshot": 3}),
         "Duplicate value", "Two tasks have the same name",
+    ),
+    Case("other models to compare with", put("evaluate.compareWith", [OTHER, OTHER | {"name": "Qwen3-0.6B-Base"}])),
+    Case(
+        "two comparison models with one name", put("evaluate.compareWith", [OTHER, OTHER]),
+        "Duplicate value", "Two models of compareWith have the same name",
+    ),
+    Case("a comparison model from elsewhere", put("evaluate.compareWith", [OTHER | {"path": "hf://a/b"}]),
+         "without a scheme"),
+    Case(
+        "a comparison model whose name can't stand in a table", put("evaluate.compareWith", [OTHER | {"name": "a|b"}]),
+        "should match", "should match",
+    ),
+    Case(
+        "more comparison models than a table takes",
+        put("evaluate.compareWith", [OTHER | {"name": f"other-{number}"} for number in range(17)]),
+        "must have at most 16 items", "at most 16 items",
     ),
     Case(
         "two variants with one name", lambda run: run["spec"]["variants"].append(run["spec"]["variants"][0]),

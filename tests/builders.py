@@ -39,6 +39,13 @@ def a_manifest(name: str = "tiny", **spec: Any) -> dict[str, Any]:
     return manifest
 
 
+def a_manifest_that_compares(**models: str) -> dict[str, Any]:
+    """The quickstart's manifest with comparison models, a path by name."""
+    manifest, named = a_manifest(), models or {"other": "models/other"}
+    manifest["spec"]["evaluate"]["compareWith"] = [{"name": name, "path": path} for name, path in named.items()]
+    return manifest
+
+
 @functools.cache
 def _quickstart() -> Any:
     return yaml.safe_load(QUICKSTART.read_text())
@@ -236,6 +243,8 @@ class World:
         for stage in ("convert", "evaluate"):
             while self.stage(stage).phase == "Running":
                 self.finishes_batch(stage)
-        for stage in ("release", "sft-translate", "evaluate-translate", "release-translate"):
+        if any(one.name == "compare" for one in self.run.status.stages):
+            self.completes("compare").settle()
+        for stage in ("release", "sft-translate", "evaluate-translate", "release-translate", "report"):
             self.completes(stage).settle()
         return self

@@ -26,6 +26,8 @@ OUTPUTS: dict[str, Callable[[Object], Object]] = {
     },
     "sft": lambda spec: {"loss": 1.5},
     "release": lambda spec: {"model": spec["name"]},
+    "compare": lambda spec: {"evaluated": len(spec["models"])},
+    "report": lambda spec: {"page": "report.html"},
 }
 
 

@@ -20,6 +20,7 @@ from e2e.installation import REPOSITORY, apply, get, install, kubectl, namespace
 NAMESPACE = "quickstart"
 NAME = "quickstart"
 OUT = REPOSITORY / "out" / "quickstart"
+REPORT = ("comparison.md", "comparison.json", "comparison.png", "report.html")
 LIMIT_SECONDS = 1800.0
 
 
@@ -58,7 +59,7 @@ def _in_namespace(name: str) -> dict[str, Any]:
 
 
 def collect(run: dict[str, Any], image: str) -> None:
-    """Copy the released models and the progression off the volume."""
+    """Copy the released models, the progression and the report off the volume."""
     shutil.rmtree(OUT, ignore_errors=True)
     visit = volume.Visit(NAMESPACE, NAME, image)
     for stage in run["status"]["stages"]:
@@ -67,10 +68,14 @@ def collect(run: dict[str, Any], image: str) -> None:
             visit.fetch(f"{stage['folder']}/model", OUT / name)
         if stage["name"] == "evaluate":
             visit.fetch(stage["folder"], OUT / "evaluation")
+        if stage["name"] == "report":
+            visit.fetch(stage["folder"], OUT / "report")
         if stage["name"] == "pretrain":
             history = visit.sh(f"cat {stage['folder']}/metrics.jsonl")
     for name in ("progression.md", "progression.json", "progression.png"):
         shutil.copy(OUT / "evaluation" / name, OUT / name)
+    for name in REPORT:
+        shutil.copy(OUT / "report" / name, OUT / name)
     (OUT / "metrics.jsonl").write_text(history)
     visit.close()
 
@@ -92,6 +97,7 @@ def _figures(run: dict[str, Any], before: Any, after: Any, setup: float, total: 
 def show(figures: dict[str, Any]) -> None:
     """Print what came out."""
     print("\n" + (OUT / "progression.md").read_text())
+    print((OUT / "comparison.md").read_text())
     for card in sorted(OUT.glob("*/README.md")):
         print(f"{card.parent.name}: {card.relative_to(REPOSITORY)}")
         text = card.read_text()
@@ -100,7 +106,7 @@ def show(figures: dict[str, Any]) -> None:
         f"Loss {figures['firstLoss']:.3f} → {figures['lastLoss']:.3f}; operator "
         f"{figures['operatorResidentBytes'] / 2**20:.0f} MiB, {figures['apiWrites']:.0f} API writes; "
         f"set-up {figures['setupSeconds']:.0f} s of {figures['totalSeconds']:.0f} s. "
-        f"Models in {OUT.relative_to(Path.cwd())}/."
+        f"Models in {OUT.relative_to(Path.cwd())}/, all of them on one page in report.html there."
     )
 
 

@@ -32,6 +32,8 @@ MODULES: Final = {
     "sft": "sft",
     "release": "release.stage",
     "judge": "judge.stage",
+    "compare": "evaluate.compared",
+    "report": "report",
 }
 INDEX_VARIABLES: Final = ("JOB_COMPLETION_INDEX", "PET_NODE_RANK", "RANK")
 CRASHED: Final = 1

@@ -25,13 +25,14 @@ def load_tokenizer(folder: Path) -> Any:
 
 def load_model(folder: Path, cpu: bool) -> Any:
     """The causal language model in a folder, in its own dtype, in evaluation mode, on the GPU unless `cpu`."""
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     if not (folder / "config.json").is_file():
         raise BadConfig("ModelMissing", f"There is no model at {folder}: the stage that makes it has not finished.")
     try:
         model = AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, dtype="auto")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise BadConfig(
             "ModelInvalid", f"The folder {folder} holds no model that transformers loads: {error}"
         ) from error

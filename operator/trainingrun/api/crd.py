@@ -14,6 +14,7 @@ LIST_KEYS: Final[dict[str, list[str]]] = {
     "spec.data": ["name"],
     "spec.evaluate.tasks": ["name"],
     "spec.judge.between": ["name"],
+    "spec.evaluate.compareWith": ["name"],
     "spec.variants": ["name"],
 }
 

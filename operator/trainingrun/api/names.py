@@ -38,4 +38,4 @@ REPORT_PATH: Final = "/v1/reports"  # where workers POST their snapshots
 MAX_RUN_NAME: Final = 32
 MAX_VARIANT_NAME: Final = 12
 
-STAGE_KINDS: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release", "judge")
+STAGE_KINDS: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release", "compare", "report", "judge")

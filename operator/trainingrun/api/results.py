@@ -38,6 +38,15 @@ class EvaluatedCheckpoints(Model):
     """Whether the untrained model, step 0, is evaluated as well."""
 
 
+class ComparedModel(Model):
+    """A model that is none of this run's, evaluated on the same tasks."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=64)]
+    """Name of the model in tables and figures."""
+    path: VolumePath
+    """Folder on the volume that holds the model as transformers writes it."""
+
+
 class Evaluate(Placement):
     """Evaluation of checkpoints while pretraining goes on, and of each variant: Jobs."""
 
@@ -57,6 +66,8 @@ class Evaluate(Placement):
     """Requests a forward pass."""
     seed: int = 1234
     """Seed of the harness."""
+    compare_with: Annotated[list[ComparedModel], Field(max_length=16)] = []
+    """Other models to evaluate on the same tasks, in the same table and figures; may change at any time."""
 
     def asked(self) -> list[Task]:
         """The tasks of the sets in the order of both, then the others; each once, as `tasks` has it where it does."""

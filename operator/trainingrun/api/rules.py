@@ -206,6 +206,18 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda run: run.spec.evaluate is None or _unique(task.name for task in run.spec.evaluate.tasks),
     ),
     Rule(
+        "spec.evaluate.compareWith",
+        None,
+        "Two models of compareWith have the same name: give each its own.",
+        lambda run: run.spec.evaluate is None or _unique(one.name for one in run.spec.evaluate.compare_with),
+    ),
+    Rule(
+        "spec.evaluate.compareWith[]",
+        _IN_VOLUME_CEL.format("self.path"),
+        _IN_VOLUME.format("path"),
+        lambda run: run.spec.evaluate is None or all(_in_volume(one.path) for one in run.spec.evaluate.compare_with),
+    ),
+    Rule(
         "spec.variants",
         None,
         "Two variants have the same name: give each its own.",

@@ -10,7 +10,9 @@ from trainingrun.plan.gates import Gate
 from trainingrun.stages.instances import GANG_KINDS
 
 # Which running stage the run's one line is about, when several run.
-TELLING_ORDER: Final = (*sorted(GANG_KINDS), "tokenize", "evaluate", "convert", "judge", "release")
+TELLING_ORDER: Final = (
+    *sorted(GANG_KINDS), "tokenize", "evaluate", "convert", "compare", "judge", "release", "report",
+)  # fmt: skip
 
 
 def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> TrainingRunStatus:

@@ -9,7 +9,7 @@ from trainingrun.manifests.job import job
 from trainingrun.manifests.meta import Manifest
 from trainingrun.manifests.pod import WORKER_CONTAINER, PodPlan, pod_template
 from trainingrun.manifests.pytorchjob import pytorchjob
-from trainingrun.stages import convert, evaluate, judge, pretrain, release, sft, tokenization
+from trainingrun.stages import compare, convert, evaluate, judge, pretrain, release, report, sft, tokenization
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import run_folder
@@ -25,6 +25,8 @@ BUILDERS: Final[dict[str, Builder]] = {
     "sft": sft.need,
     "release": release.need,
     "judge": judge.need,
+    "compare": compare.need,
+    "report": report.need,
 }
 
 

@@ -9,24 +9,30 @@ from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, Evaluatio
 
 def need(context: Context, instance: Instance, batch: tuple[int, ...]) -> Need:
     """One attempt's batch of checkpoints, or the variant's model."""
+    return asked(context, models(context, instance, batch), progression=instance.variant is None)
+
+
+def asked(context: Context, models: tuple[EvaluatedModel, ...], progression: bool) -> Need:
+    """The run's tasks for these models."""
     evaluate = context.run.spec.evaluate
     if evaluate is None:
         raise ValueError(f"{context.run.metadata.name} has no evaluation, so its stage can't be built.")
     spec = EvaluateSpec(
-        models=_models(context, instance, batch),
+        models=models,
         tasks=tuple(EvaluationTask(task.name, task.fewshot, task.limit) for task in evaluate.asked()),
         task_folder=volume_path(evaluate.task_folder) if evaluate.task_folder else None,
         seed=evaluate.seed,
         batch_size=evaluate.batch_size,
         cpu=evaluate.gpus == 0,
-        progression=instance.variant is None,
+        progression=progression,
         dataset_folder=volume_path(evaluate.dataset_folder) if evaluate.dataset_folder else None,
     )
     gpu_resource = context.run.spec.pretrain.gpu_resource
     return Need(spec=spec, placement=evaluate, gpus=evaluate.gpus, gpu_resource=gpu_resource)
 
 
-def _models(context: Context, instance: Instance, batch: tuple[int, ...]) -> tuple[EvaluatedModel, ...]:
+def models(context: Context, instance: Instance, batch: tuple[int, ...]) -> tuple[EvaluatedModel, ...]:
+    """The models of an attempt: checkpoints of the base model, or the variant's."""
     if instance.variant is not None:
         folder = context.places[instance.needs[0]].folder + "/model"
         return (EvaluatedModel(model_name(context.run, instance), folder),)

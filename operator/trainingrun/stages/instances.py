@@ -44,7 +44,7 @@ def instances(spec: TrainingRunSpec) -> tuple[Instance, ...]:
         base.append(Instance("evaluate", "evaluate", None, (), follows="convert"))
     base.append(Instance("release", "release", None, ("convert", "evaluate") if evaluated else ("convert",)))
     variants = [one for variant in spec.variants for one in _variant(variant.name, evaluated)]
-    made = (*base, *variants)
+    made = (*base, *variants, *_comparison(spec))
     return made if spec.judge is None else (*made, _judge(spec.judge, made))
 
 
@@ -60,6 +60,17 @@ def _judge(judge: Judge, others: tuple[Instance, ...]) -> Instance:
     """The judge waits for what makes the models, not for their release: a licence that changes asks nothing again."""
     makers = (maker(others, one.name) for one in judge.between if one.path is None)
     return Instance("judge", "judge", None, tuple(dict.fromkeys(one.name for one in makers if one is not None)))
+
+
+def _comparison(spec: TrainingRunSpec) -> tuple[Instance, ...]:
+    """Other models' scores, and what compares them with all of the run's own; nothing where nothing is evaluated."""
+    if spec.evaluate is None:
+        return ()
+    # As soon as the run's data are there, so that a model that is missing is known of before weeks of training.
+    compared = [Instance("compare", "compare", None, ("tokenize",))] if spec.evaluate.compare_with else []
+    evaluated = [instance_name("evaluate", variant.name) for variant in spec.variants]
+    needs = ("pretrain", "evaluate", *evaluated, *(one.name for one in compared))
+    return (*compared, Instance("report", "report", None, needs))
 
 
 def _variant(name: str, evaluated: bool) -> tuple[Instance, ...]:

@@ -14,6 +14,7 @@ from trainingrun.stages.instances import Instance, instances, maker
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
+REPORT_FORMAT: Final = 1
 ENGINES: Final = {
     "pretrain": "nanotron-0.4",
     "convert": "llama-1",
@@ -65,7 +66,9 @@ def places(run: TrainingRun, translated: Translated) -> dict[str, Place]:
     for instance in instances(run.spec):
         inputs = digest(_INPUTS[instance.kind](run, translated, instance, found))
         tokens = token_folders(run, translated) if instance.kind == "tokenize" else {}
-        found[instance.name] = Place(f"artifacts/{instance.kind}/{inputs}", inputs, tokens)
+        shared = _SHARED.get(instance.kind)
+        name = digest(shared(run)) if shared is not None else inputs
+        found[instance.name] = Place(f"artifacts/{instance.kind}/{name}", inputs, tokens)
     return found
 
 
@@ -99,19 +102,45 @@ def _convert(run: TrainingRun, _: Translated, __: Instance, found: dict[str, Pla
 
 
 def _evaluate(run: TrainingRun, _: Translated, instance: Instance, found: dict[str, Place]) -> Any:
-    evaluate = run.spec.evaluate
-    if evaluate is None:
+    if run.spec.evaluate is None:
         return None
     source = "convert" if instance.variant is None else instance.needs[0]
+    return _questions(run) | {"models": found[source].inputs}
+
+
+def _questions(run: TrainingRun) -> dict[str, Any]:
+    """What scores depend on besides the model."""
+    evaluate = run.spec.evaluate
+    if evaluate is None:
+        return {}
     inputs = {
         "engine": ENGINES["evaluate"],
-        "models": found[source].inputs,
         "tasks": [task.model_dump() for task in evaluate.asked()],
         "folder": evaluate.task_folder,
         "seed": evaluate.seed,
     }
     # Only where it is given, so that evaluations from before there was such a folder keep theirs.
     return inputs | ({"datasets": evaluate.dataset_folder} if evaluate.dataset_folder else {})
+
+
+def _compare(run: TrainingRun, _: Translated, __: Instance, ___: dict[str, Place]) -> Any:
+    models = run.spec.evaluate.compare_with if run.spec.evaluate is not None else []
+    return _questions(run) | {"models": sorted({volume_path(one.path) for one in models})}
+
+
+def compared_name(path: str) -> str:
+    """The name under which a comparison model's scores lie in the folder of all models that were asked the same."""
+    return digest(volume_path(path))
+
+
+def _report(run: TrainingRun, _: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    models = run.spec.evaluate.compare_with if run.spec.evaluate is not None else []
+    return {
+        "format": REPORT_FORMAT,
+        "name": run.metadata.name,
+        "needs": [(name, found[name].inputs) for name in instance.needs],
+        "compared": [(one.name, volume_path(one.path)) for one in models],
+    }
 
 
 def _sft(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
@@ -153,4 +182,9 @@ _INPUTS: Final = {
     "sft": _sft,
     "release": _release,
     "judge": _judge,
+    "compare": _compare,
+    "report": _report,
 }
+
+# Kinds whose folder is shared by runs with other inputs, since each file in it is named by what it depends on.
+_SHARED: Final = {"compare": _questions}

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
-SHARED: Final = {"judge": "evaluate"}  # kinds without an image of their own, and whose they run in
+# Kinds without a role of their own, and in whose image they run.
+SHARED_IMAGES: Final = {"compare": "evaluate", "report": "evaluate", "judge": "evaluate"}
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,5 @@ class Settings:
     shm_size: str = "1Gi"  # memory volume at /dev/shm of pods without GPUs; 16Gi with
 
     def image(self, kind: str) -> str:
-        """The image of a stage kind."""
-        return self.images[SHARED.get(kind, kind)]
+        """The image of a stage's kind."""
+        return self.images[SHARED_IMAGES.get(kind, kind)]

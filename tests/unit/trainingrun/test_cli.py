@@ -39,7 +39,7 @@ def test_the_plan_has_every_object_of_every_stage(capsys: Capture) -> None:
         for stage, work in (
             ("tokenize", "Job"), ("pretrain", "PyTorchJob"), ("convert", "Job"), ("evaluate", "Job"),
             ("release", "Job"), ("sft-translate", "PyTorchJob"), ("evaluate-translate", "Job"),
-            ("release-translate", "Job"),
+            ("release-translate", "Job"), ("report", "Job"),
         )
         for kind in ("ConfigMap", work)
     ]  # fmt: skip

@@ -17,6 +17,9 @@ from trainingrun_workers.contract import (
     JudgeSpec,
     PretrainSpec,
     ReleaseSpec,
+    ReportedCurve,
+    ReportedModel,
+    ReportSpec,
     Result,
     RunReference,
     SftSpec,
@@ -49,6 +52,13 @@ SPECS: dict[str, Spec] = {
     "judge": JudgeSpec(
         (EvaluatedModel("base", "convert/step-00000900"), EvaluatedModel("chat", "sft/model")), "prompts.jsonl",
         "judge", None, 512, 1024, 0.1, 4, 8, True,
+    ),
+    "compare": EvaluateSpec(
+        (EvaluatedModel("0123", "models/other"),), (EvaluationTask("a", 5, 10),), None, 1234, 8, True, False
+    ),
+    "report": ReportSpec(
+        "name", (ReportedModel("name", "base", "evaluate/a.json", "convert/a"),),
+        (ReportedCurve("pretrain", "pretrain"),), "evaluate",
     ),
 }  # fmt: skip
 

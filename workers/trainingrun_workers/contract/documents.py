@@ -15,6 +15,9 @@ from trainingrun_workers.contract.specs import (
     EvaluationTask,
     JudgeSpec,
     PretrainSpec,
+    ReportedCurve,
+    ReportedModel,
+    ReportSpec,
     Skip,
     Spec,
     TokenizeSpec,
@@ -73,6 +76,8 @@ _NESTED: Final[dict[tuple[type[Any], str], type[Any]]] = {
     (EvaluateSpec, "models"): EvaluatedModel,
     (EvaluateSpec, "tasks"): EvaluationTask,
     (JudgeSpec, "models"): EvaluatedModel,
+    (ReportSpec, "models"): ReportedModel,
+    (ReportSpec, "curves"): ReportedCurve,
 }
 
 

@@ -173,7 +173,35 @@ class JudgeSpec:
     cpu: bool
 
 
-Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec | JudgeSpec
+class ReportedModel:
+    """A model that a report compares."""
+
+    name: str
+    role: str  # base, variant or compared
+    scores: str  # the document that its evaluation left
+    folder: str  # of the model itself, whose tokenizer is looked at
+
+
+@dataclass(frozen=True)
+class ReportedCurve:
+    """A stage that trained."""
+
+    name: str
+    folder: str  # holds metrics.jsonl
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """A report stage: comparison.json, .md, .png and report.html of all models; the first is what others are compared
+    with."""
+
+    name: str
+    models: tuple[ReportedModel, ...]
+    curves: tuple[ReportedCurve, ...]
+    progression: str  # folder of the base model's evaluate stage
+
+
+Spec = TokenizeSpec | PretrainSpec | ConvertSpec | EvaluateSpec | SftSpec | ReleaseSpec | ReportSpec | JudgeSpec
 
 SPECS: Final[dict[str, type[Any]]] = {
     "tokenize": TokenizeSpec,
@@ -183,4 +211,6 @@ SPECS: Final[dict[str, type[Any]]] = {
     "sft": SftSpec,
     "release": ReleaseSpec,
     "judge": JudgeSpec,
+    "compare": EvaluateSpec,
+    "report": ReportSpec,
 }

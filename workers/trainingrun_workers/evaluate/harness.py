@@ -73,17 +73,21 @@ class Harness:
         """All tasks' results of one model; `done` is called with each task's name as it ends."""
         results: list[TaskResult] = []
         for task in self.tasks:
-            try:
-                results.extend(self._evaluate(model, task))
-            except (AssertionError, ValueError, KeyError, TypeError, IndexError) as error:
-                raise BadConfig(
-                    "EvaluationFailed",
-                    f"lm-eval can't score task {task.request.name} ({str(error) or type(error).__name__}): look "
-                    f"whether its answers fit into the model's {model.max_length} tokens and its fields are in its "
-                    "data.",
-                ) from error
+            results.extend(self.evaluate_task(model, task))
             done(task.request.name)
         return results
+
+    def evaluate_task(self, model: Any, task: LoadedTask) -> list[TaskResult]:
+        """One task's results of one model; BadConfig where lm-eval can't score it."""
+        try:
+            return list(self._evaluate(model, task))
+        except (AssertionError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise BadConfig(
+                "EvaluationFailed",
+                f"lm-eval can't score task {task.request.name} ({str(error) or type(error).__name__}): look "
+                f"whether its answers fit into the model's {model.max_length} tokens and its fields are in its "
+                "data.",
+            ) from error
 
     def _evaluate(self, model: Any, task: LoadedTask) -> Iterator[TaskResult]:
         from lm_eval import simple_evaluate

@@ -5,39 +5,41 @@ from typing import Any, Final
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart too.
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_INK: Final = "#333333"
-_FAINT: Final = "#DDDDDD"
+INK: Final = "#333333"
+FAINT: Final = "#DDDDDD"
+GRID: Final = "#EEEEEE"
 _PANEL: Final = (5.2, 3.6)  # inches
 _COLUMNS: Final = 2
-_STYLE: Final = {
+STYLE: Final = {
     "font.size": 10,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "grid.color": "#EEEEEE",
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "grid.color": GRID,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "legend.frameon": False,
     "svg.hashsalt": "trainingrun",
+    "svg.fonttype": "none",  # text stays text
 }
 
 
-def draw(content: dict[str, Any]) -> bytes:
-    """The PNG of a progression's document with at least one step."""
+def draw(content: dict[str, Any], kind: str = "png", columns: int = _COLUMNS) -> bytes:
+    """The picture of a progression's document with at least one step, as PNG or SVG."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     metrics = list(dict.fromkeys(one["metric"] for one in content["series"].values()))
-    columns = min(_COLUMNS, max(1, len(metrics)))
+    columns = min(columns, max(1, len(metrics)))
     rows = max(1, -(-len(metrics) // columns))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         size = (_PANEL[0] * columns, _PANEL[1] * rows)
         figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         flat = list(panels.flat)
@@ -45,9 +47,17 @@ def draw(content: dict[str, Any]) -> bytes:
             _panel(panel, metric, content)
         for panel in flat[len(metrics) :]:
             panel.set_visible(False)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=144, metadata={"Software": None})
-        plt.close(figure)
+        return written(figure, kind)
+
+
+def written(figure: Any, kind: str) -> bytes:
+    """A figure as PNG or SVG, the same bytes for the same figure; it is closed."""
+    from matplotlib import pyplot as plt
+
+    buffer = io.BytesIO()
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    figure.savefig(buffer, format=kind, dpi=144, metadata=metadata, transparent=kind == "svg")
+    plt.close(figure)
     return buffer.getvalue()
 
 

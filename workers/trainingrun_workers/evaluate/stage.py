@@ -30,7 +30,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     The output is {"models": {name: {"step", "scores": {"task/metric": value}}}} with the main metric of each task.
     """
     spec: EvaluateSpec = stage_input.spec  # type: ignore[assignment]
-    _quieten(volume)
+    quieten(volume)
     folder = make_folder(volume.path(stage_input.folder))
     with tempfile.TemporaryDirectory(prefix="tasks-") as scratch:
         reporter.update(unit="tasks", total=len(spec.models) * len(spec.tasks), activity="reading the tasks")
@@ -147,7 +147,7 @@ class Evaluation:
         self._reporter.update(step=self._reporter.snapshot.step + tasks)
 
 
-def _quieten(volume: Volume) -> None:
+def quieten(volume: Volume) -> None:
     """Settings that the libraries read when they are imported."""
     go_offline()
     cache = volume.path(HUB_CACHE)

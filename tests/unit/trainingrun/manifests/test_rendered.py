@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from admission_cases import A_JUDGE
-from builders import REPOSITORY, SETTINGS, World, a_manifest
+from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares
 from trainingrun.api import names
 from trainingrun.stages.settings import Settings
 from trainingrun_workers.contract import StageInput
@@ -110,7 +110,9 @@ def test_every_child_is_owned_by_the_run_and_carries_its_labels(objects: list[di
 
 
 def test_every_stage_input_can_be_read_back_by_the_workers() -> None:
-    objects = rendered(a_manifest(judge=A_JUDGE))
+    manifest = a_manifest_that_compares()
+    manifest["spec"]["judge"] = A_JUDGE
+    objects = rendered(manifest)
     documents = [one["data"][names.INPUT_FILE] for one in objects if one["kind"] == "ConfigMap"]
     assert {StageInput.from_json(text).kind for text in documents} == set(names.STAGE_KINDS)
     for text in documents:

@@ -85,7 +85,7 @@ def test_a_variant_added_to_a_finished_run_trains_only_that() -> None:
     for stage in ("convert", "evaluate"):
         while world.stage(stage).phase == "Running":
             world.finishes_batch(stage)
-    world.completes("release").settle()
+    world.completes("release").settle().completes("report").settle()
     assert world.run.status.phase == "Succeeded"
     applied = len(world.everything_ever_applied)
     world.edit(variants=a_manifest()["spec"]["variants"])
@@ -93,6 +93,9 @@ def test_a_variant_added_to_a_finished_run_trains_only_that() -> None:
     fresh = {one["metadata"]["labels"][names.LABEL_STAGE] for one in world.everything_ever_applied[applied:]}
     assert fresh == {"sft-translate"}
     assert world.run.status.phase == "Running"
+    for stage in ("sft-translate", "evaluate-translate", "release-translate"):
+        world.completes(stage).settle()
+    assert world.stage("report").attempt == 2, "the new model belongs into the comparison"
 
 
 def test_changed_questions_are_asked_of_every_checkpoint_again() -> None:

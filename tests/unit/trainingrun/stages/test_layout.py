@@ -9,7 +9,7 @@ from builders import SETTINGS, a_training_run
 from trainingrun.api.task_sets import TASK_SETS
 from trainingrun.manifests.meta import digest
 from trainingrun.stages.context import Context
-from trainingrun.stages.layout import token_folders
+from trainingrun.stages.layout import compared_name, token_folders
 
 
 def folders(name: str = "tiny", **spec: Any) -> dict[str, str]:
@@ -23,10 +23,10 @@ def changed(part: str, change: Any) -> dict[str, Any]:
     return {part: spec[part]}
 
 
-def test_two_runs_that_agree_share_every_folder_but_the_released_ones() -> None:
+def test_two_runs_that_agree_share_every_folder_but_those_that_bear_their_name() -> None:
     one, other = folders("one"), folders("other")
     differ = {stage for stage in one if one[stage] != other[stage]}
-    assert differ == {"release", "release-translate"}
+    assert differ == {"release", "release-translate", "report"}
 
 
 KNOBS = {
@@ -100,3 +100,38 @@ def test_a_set_and_the_tasks_it_stands_for_are_the_same_evaluation() -> None:
     by_set = folders(**changed("evaluate", lambda one: one.update(tasks=[], taskSets=["it"])))
     by_name = folders(**changed("evaluate", lambda one: one.update(tasks=tasks)))
     assert by_set["evaluate"] == by_name["evaluate"] != folders()["evaluate"]
+
+
+def compared(*paths: str) -> dict[str, Any]:
+    models = [{"name": f"model-{number}", "path": path} for number, path in enumerate(paths)]
+    return changed("evaluate", lambda one: one.update(compareWith=models))
+
+
+def test_other_models_to_compare_with_move_no_folder_but_the_reports() -> None:
+    before, after = folders(), folders(**compared("models/a"))
+    assert {stage for stage in before if before[stage] != after[stage]} == {"report"}
+
+
+def test_scores_of_comparison_models_lie_together_whoever_asked_for_them() -> None:
+    one, other = folders("one", **compared("models/a")), folders("other", **compared("models/b", "models/c"))
+    assert one["compare"] == other["compare"] != folders()["evaluate"]
+    assert compared_name("/volume/models/a") == compared_name("models/a") != compared_name("models/b")
+
+
+def test_other_questions_lie_elsewhere() -> None:
+    asked = changed("evaluate", lambda one: one.update(seed=1, compareWith=[{"name": "a", "path": "models/a"}]))
+    assert folders(**asked)["compare"] != folders(**compared("models/a"))["compare"]
+
+
+def test_scores_of_runs_that_began_before_there_were_comparisons_lie_where_they_did() -> None:
+    context = Context(a_training_run(), SETTINGS)
+    evaluate = context.run.spec.evaluate
+    assert evaluate is not None
+    before = {
+        "engine": "lm-eval-0.4.13",
+        "models": context.places["convert"].inputs,
+        "tasks": [task.model_dump() for task in evaluate.tasks],
+        "folder": "evaluation",
+        "seed": 1234,
+    }
+    assert context.places["evaluate"].inputs == digest(before)
