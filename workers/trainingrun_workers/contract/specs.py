@@ -173,6 +173,7 @@ class JudgeSpec:
     cpu: bool
 
 
+@dataclass(frozen=True)
 class ReportedModel:
     """A model that a report compares."""
 

@@ -16,8 +16,7 @@ from typing import Any, Final
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.evaluate.results import TaskResult, document, read_document
-from trainingrun_workers.evaluate.stage import Evaluation, quieten
-from trainingrun_workers.evaluate.task_folder import TaskFolder
+from trainingrun_workers.evaluate.stage import Evaluation, Tasks, quieten
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, make_folder, mark_complete, write_atomic
 
@@ -37,7 +36,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     unusable: list[str] = []
     with tempfile.TemporaryDirectory(prefix="tasks-") as scratch:
         reporter.update(unit="tasks", total=len(spec.models) * len(spec.tasks), activity="reading the tasks")
-        tasks = TaskFolder.prepare(volume.path(spec.task_folder), Path(scratch)) if spec.task_folder else None
+        tasks = Tasks.prepare(spec, volume, Path(scratch))
         evaluation = Comparisons(spec, tasks, folder, reporter)
         for model in spec.models:
             try:
