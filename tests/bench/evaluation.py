@@ -78,7 +78,7 @@ class Ways:
     def stage(self) -> Outcome:
         """The evaluate stage over all models, as a pod's main process."""
         volume = self._fresh("volume")
-        (volume / "models").symlink_to(self.models)
+        shutil.copytree(self.models, volume / "models")
         run = StageRun(self.python, "evaluate", volume, "artifacts/evaluate/bench")
         spec = EvaluateSpec(
             models=tuple(EvaluatedModel(str(step), f"models/{step}", step) for step in self.steps),
