@@ -78,7 +78,7 @@ class Ways:
     def stage(self) -> Outcome:
         """The evaluate stage over all models, as a pod's main process."""
         volume = self._fresh("volume")
-        (volume / "models").symlink_to(self.models)
+        shutil.copytree(self.models, volume / "models")
         run = StageRun(self.python, "evaluate", volume, "artifacts/evaluate/bench")
         spec = EvaluateSpec(
             models=tuple(EvaluatedModel(str(step), f"models/{step}", step) for step in self.steps),
@@ -140,10 +140,11 @@ def report(found: Mapping[str, Sequence[Outcome]], models: int) -> str:
     share = [costs[STAGE].wall / costs[COMMAND].wall, costs[STAGE].cpu / costs[COMMAND].cpu]
     rows.append(("share", f"{share[0]:.0%}", f"{share[1]:.0%}", "", ""))
     number = len(found[COMMAND])
+    turns = f"medians of {number} rounds in which" if number > 1 else "one round in which"
     scores = len(found[COMMAND][0].scores)
     return "\n".join((
         f"{models} models of 0.4 million parameters, {len(TASKS)} tasks of the quickstart with all their questions, on "
-        f"{CPUS} cores; medians of {number} rounds in which the ways take turns, the least and the most in brackets; "
+        f"{CPUS} cores; {turns} the ways take turns, the least and the most in brackets; "
         "whole processes, from their start to their end.\n",
         table(rows),
         f"Of {scores} scores of every round none differs by more than {furthest:.1g} of itself "
