@@ -52,8 +52,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._create(json.loads(body))
         if self.path.endswith(".git/info/lfs/objects/batch"):
             return self._batch(json.loads(body))
-        if self.path == "/verify":
-            return self._send({})
+        if self.path == "/api/validate-yaml":  # of the card's head; the real hub looks closer
+            return self._send({"errors": [], "warnings": []})
         name = "/".join(self.path.split("/")[3:5])
         repository = self.server.repositories.get(name)
         if repository is None:

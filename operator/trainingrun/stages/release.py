@@ -24,7 +24,8 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
         model, evaluated_as, base = f"{context.places['convert'].folder}/{last}", last, None
     else:
         model = f"{context.places[instance_name('sft', variant)].folder}/model"
-        evaluated_as, base = model_name(context.run, instance), context.run.metadata.name
+        evaluated_as = model_name(context.run, instance)
+        base = run.release.push.repository if run.release.push else context.run.metadata.name  # where readers find it
     evaluate = instance_name("evaluate", variant)
     spec = ReleaseSpec(
         model=model,

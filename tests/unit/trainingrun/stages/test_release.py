@@ -77,6 +77,11 @@ def test_each_model_is_pushed_to_a_repository_of_its_own_with_the_secret_by_name
     assert "hub" not in json.loads(document["data"]["input.json"])["spec"]["push"].values()
 
 
+def test_a_variant_names_its_base_where_readers_find_it() -> None:
+    assert need(context(push=PUSH), "release-translate")[1].base_name == "org/zagreus"
+    assert need(context(), "release-translate")[1].base_name == "tiny"
+
+
 def test_only_the_release_stages_get_the_secret() -> None:
     made = context(push=PUSH)
     for instance in made.instances:
