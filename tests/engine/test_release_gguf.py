@@ -10,6 +10,7 @@ import pytest
 from engine.release_runs import fill_volume, make_model, release, spec
 
 ROOT = Path(__file__).parents[2]
+LLAMA_CPP = Path(__file__).with_name("llama-cpp") / "read.py"
 # Checks a file that is as it should be, torn, or has the rows of q and k in the order of transformers.
 CHECK = """
 import sys
@@ -39,9 +40,41 @@ reader = GGUFReader(sys.argv[1])
 value = lambda name: reader.fields[name].contents()
 print(json.dumps({name: value(name) for name in (
     "general.architecture", "general.name", "general.file_type", "llama.context_length",
-    "llama.attention.head_count_kv", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id",
+    "llama.attention.head_count_kv", "tokenizer.ggml.model", "tokenizer.ggml.pre",
+    "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id",
     "tokenizer.ggml.add_bos_token")} | {"kinds": {one.name: one.tensor_type.name for one in reader.tensors}}))
 """
+
+# Prints the tokens of texts, and the most likely token after each, as transformers has them from the safetensors.
+REFERENCE = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32).eval()
+texts = json.loads(sys.argv[2])
+tokens = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+with torch.inference_mode():
+    follows = [tokenizer.decode(model(torch.tensor([ids])).logits[0, -1].argmax()) for ids in tokens]
+print(json.dumps({"tokens": tokens, "next": follows}))
+"""
+TEXTS = [
+    "To install a package,",
+    "def read_file(path):\n\treturn open(path).read()",
+    "L'università è città, perché?",
+    "  two  spaces\n\n\nand lines ",
+    "12345678 1,234.56 €",
+    "it's we'll I'M",
+    "日本語 и русский 🙂",
+    "<|im_start|>user\nCiao",
+    "Il gatto",
+    "the",
+    "A",
+    "x = {1: 'a'}",
+    "…—«»",
+    "zzzzzzzzzzzz",
+    "Milano, 3 maggio 2027",
+    "\tTab",
+]
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +160,16 @@ def test_scaled_rope_is_refused(python: str, volume: Path) -> None:
     config["rope_parameters"] = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
     file.write_text(json.dumps(config))
     assert "rope scaled by linear" in refused(python, volume, "GgufUnsupported")
+
+
+@pytest.mark.parametrize("kind", ["f16", "q8_0"])
+def test_llama_cpp_reads_the_same_tokens_and_finds_the_same_next_one(
+    python: str, released: Path, engine_python: Callable[[str], Path], kind: str
+) -> None:
+    command = [engine_python("llama-cpp"), LLAMA_CPP, released / f"quickstart-{kind}.gguf"]
+    done = subprocess.run(command, input=json.dumps(TEXTS), check=True, text=True, capture_output=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    expected = json.loads(printed(python, REFERENCE, released, json.dumps(TEXTS)))
+    assert found["tokens"] == expected["tokens"]
+    same = sum(one == other for one, other in zip(found["next"], expected["next"], strict=True))
+    assert same >= {"f16": 15, "q8_0": 12}[kind], (found["next"], expected["next"])
