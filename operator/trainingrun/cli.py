@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trainingrun
-from trainingrun.commands import artifacts
+from trainingrun.commands import artifacts, reproduce
 from trainingrun.commands.manifest import FAULTY, MISUSED, OK, CommandError, read_run
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("--free", metavar="BYTES", help="what is free on the claim, such as 500Gi")
     estimate.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how (default: %(default)s)")
     artifacts.register(commands)
+    reproduce.register(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser

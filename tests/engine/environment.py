@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 IMAGES: Final = Path(__file__).parents[2] / "images"
+HERE: Final = Path(__file__).parent
 READY: Final = "ready"
 
 
@@ -33,12 +34,12 @@ class Environment:
     files: tuple[str, ...] = ("requirements.txt",)
     base: str | None = None
     cost: str = "about half a minute"
-    folder: Path = IMAGES
+    parent: Path = IMAGES
 
     @property
     def requirements(self) -> tuple[Path, ...]:
         """The requirement files; both, where torch is its CUDA build, as it is on PyPI."""
-        return tuple(self.folder / self.image / name for name in self.files)
+        return tuple(self.parent / self.image / name for name in self.files)
 
 
 ENVIRONMENTS: Final = {
@@ -47,7 +48,8 @@ ENVIRONMENTS: Final = {
     "nanotron": Environment("nanotron", base="torch", cost="a few seconds"),
     "lm-eval": Environment("lm-eval", base="torch"),
     "axolotl": Environment("axolotl", base="torch", cost="about a minute, 1.3 GB"),
-    "judge-server": Environment("judge-server", base="torch", folder=Path(__file__).parent),
+    "judge-server": Environment("judge-server", base="torch", parent=HERE),
+    "llama-cpp": Environment("llama-cpp", cost="a few seconds", parent=HERE),  # no image: it reads what is released
 }
 
 

@@ -26,6 +26,7 @@ config = LlamaConfig(vocab_size=4096, hidden_size=32, intermediate_size=64, num_
                      bos_token_id=0, eos_token_id=1)
 LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(sys.argv[1])
 """
+MANIFEST = "kind: TrainingRun\n"
 SCORES = {
     "model": "step-00000900", "step": 900, "harness": "0.4.13", "seed": 1234,
     "tasks": {
@@ -36,6 +37,17 @@ SCORES = {
     "fewshot": {"continuation_en": 0, "held_out_en": 0},
     "samples": {"continuation_en": 400, "held_out_en": 100},
 }  # fmt: skip
+
+
+def make_model(python: str, folder: Path) -> Path:
+    """A tiny Llama with the quickstart's tokenizer, with what the making of a model leaves in its folder."""
+    subprocess.run([python, "-c", MAKE_MODEL, folder], check=True, stdout=subprocess.DEVNULL)
+    shutil.copytree(TOKENIZER, folder, dirs_exist_ok=True)
+    (folder / "optimizer.pt").write_bytes(b"not for users")
+    (folder / "model.safetensors").chmod(0o600)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "/volume/artifacts/sft/x"}))
+    return folder
 
 
 def fill_volume(volume: Path, model: Path) -> Path:
@@ -62,7 +74,7 @@ def spec(**changes: Any) -> ReleaseSpec:
             "data": [{"name": "handbook-en", "path": "raw/en", "weight": 0.4, "folder": "artifacts/tokens/en"}],
             "pretrain": {"seed": 8, "steps": 900},
         },
-        "cpu": True,
+        "cpu": True, "manifest": MANIFEST,
     }  # fmt: skip
     return ReleaseSpec(**(values | changes))
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.release_runs import MAKE_MODEL, TEMPLATE, TOKENIZER, fill_volume, release, spec
+from engine.release_runs import MANIFEST, TEMPLATE, fill_volume, make_model, release, spec
 from trainingrun_workers.contract import ReleaseSpec, Result
 
 
@@ -22,14 +21,7 @@ def python(engine_python: Callable[[str], Path]) -> str:
 
 @pytest.fixture(scope="module")
 def model(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "model"
-    subprocess.run([python, "-c", MAKE_MODEL, folder], check=True, stdout=subprocess.DEVNULL)
-    shutil.copytree(TOKENIZER, folder, dirs_exist_ok=True)
-    (folder / "optimizer.pt").write_bytes(b"not for users")
-    (folder / "model.safetensors").chmod(0o600)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "/volume/artifacts/sft/x"}))
-    return folder
+    return make_model(python, tmp_path_factory.mktemp("model") / "model")
 
 
 @pytest.fixture
@@ -64,12 +56,21 @@ def test_the_usage_code_of_the_card_runs(python: str, released: Path) -> None:
     assert run_usage(python, released).strip()
 
 
+def test_the_card_shows_what_its_code_prints(python: str, released: Path) -> None:
+    card = (released / "README.md").read_text()
+    assert f"Run in this folder, it printed:\n\n```text\n{run_usage(python, released).strip()}\n```" in card
+
+
+def test_the_run_lies_beside_its_model_as_it_was_applied(released: Path) -> None:
+    assert (released / "trainingrun.yaml").read_text() == MANIFEST
+
+
 def test_the_folder_holds_what_its_users_need_and_nothing_of_its_making(released: Path) -> None:
     names = {one.name for one in released.iterdir()}
     assert names == {
         "README.md", "LICENSE", "checksums.sha256", "evaluation.json", "provenance.json", "config.json",
         "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-        "special_tokens_map.json", "progression.md", "progression.json", "progression.png",
+        "special_tokens_map.json", "progression.md", "progression.json", "progression.png", "trainingrun.yaml",
     }  # fmt: skip
     assert {stat.S_IMODE(one.stat().st_mode) for one in released.iterdir()} == {0o644}
     config = json.loads((released / "config.json").read_text())
@@ -94,7 +95,8 @@ def test_the_card_tells_scores_trials_data_and_that_no_gpu_was_used(released: Pa
     for part in (
         "license: apache-2.0", "**Trained on CPU.**", "| continuation_en | 0 | 400 | acc | 0.4100 | 0.0200 |",
         "| 900 | 0.41 |", "![Scores by training step](progression.png)", "**def read\\_file(path):**",
-        "| handbook-en (`raw/en`) | 0.4 | 449 | 291,548 |", "trainingrun/nanotron:1",
+        "| handbook-en (`raw/en`) | 0.4 |  |  | 449 | 291,548 | `en` |", "| pretrain | `trainingrun/nanotron:1` |",
+        "--tasks continuation_en,held_out_en --num_fewshot 0 --seed 1234", "| key-value heads | 2 |", "## Limits",
     ):  # fmt: skip
         assert part in card
     provenance = json.loads((released / "provenance.json").read_text())
@@ -176,6 +178,12 @@ def test_a_missing_evaluation_is_refused(python: str, volume: Path) -> None:
 
 def test_a_chat_model_without_template_is_refused(python: str, volume: Path) -> None:
     assert refused(python, volume, spec(chat=True)).reason == "ChatTemplateMissing"
+
+
+def test_a_model_whose_code_fails_is_not_released(python: str, volume: Path) -> None:
+    file = volume / "artifacts/convert/x/step-00000900/tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_input_names": ["input_ids", "token_type_ids"]}))
+    assert refused(python, volume, spec(prompts=())).reason == "UsageFails"
 
 
 def test_an_unknown_licence_is_refused_with_the_nearest_ones(python: str, volume: Path) -> None:

@@ -61,6 +61,10 @@ class DataSource(Model):
     """Share of the training tokens, relative to the sum of all weights."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Documents to read at most, those that are then left out among them."""
+    language: Annotated[str, Field(max_length=16)] | None = None
+    """Language of the text, as an ISO 639-1 code or a name such as code, by which the card counts tokens."""
+    license: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Licence of the text, as an identifier of the Hugging Face hub; compared with release.license."""
     language_score: LanguageScore | None = None
     """Which documents are left out by a score; none where it is left out."""
     secret_name: Name | None = None

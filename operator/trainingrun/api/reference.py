@@ -37,9 +37,10 @@ this project can see it: Kubernetes prunes what a resource's schema doesn't name
 
 _CHANGES: Final = """\
 At any time, and it takes effect on the next pass: `suspend`, `pretrain.checkpoints`, `recovery`, `resources`,
-`nodeSelector`, `tolerations`, `network`, `data[].secretName`, `tokenize.parallelism`, `convert`, `evaluate`, `release`,
-and variants that are added or taken away. Attempts that run go on with what they were started with, but for
-`tokenize.parallelism`, which takes other pods at once; `suspend`, on and off again, starts them anew.
+`nodeSelector`, `tolerations`, `network`, `data[].secretName`, `data[].language`, `data[].license`,
+`tokenize.parallelism`, `convert`, `evaluate`, `release`, and variants that are added or taken away. Attempts that run
+go on with what they were started with, but for `tokenize.parallelism`, which takes other pods at once; `suspend`, on
+and off again, starts them anew.
 
 What a stage is made of stays as it is from its first attempt on, unless that stage has failed. The API server refuses:
 """

@@ -1,10 +1,10 @@
 """What is made of the trained weights: conversion, evaluation, variants, the release."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainingrun.api.base import NAME_PATTERN, Model
+from trainingrun.api.base import NAME_PATTERN, Model, Name
 from trainingrun.api.data import Placement, VolumePath
 from trainingrun.api.names import MAX_VARIANT_NAME
 from trainingrun.api.task_sets import TASK_SETS, TaskSet
@@ -96,6 +96,18 @@ class Variant(Model):
     """What is done to the base model, in order."""
 
 
+class Push(Model):
+    """Upload of the released models to a hub."""
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*/[A-Za-z0-9][-A-Za-z0-9._]*$", max_length=64)]
+    """Repository of the base model, as OWNER/NAME; a variant's has its name behind it, as OWNER/NAME-VARIANT."""
+    secret_name: Name
+    """A Secret in the run's namespace with the key HF_TOKEN, a token that may write, and HF_ENDPOINT where the hub is
+    not the public one. Only the release pods read it."""
+    private: bool = True
+    """Whether a repository that is made for it is private; one that exists stays as it is."""
+
+
 class Release(Placement):
     """The released folders: a Job for each model."""
 
@@ -105,3 +117,11 @@ class Release(Placement):
     """Languages of the models, as ISO 639-1 codes."""
     prompts: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=8)] = []
     """Texts that each released model continues as a trial, shown in its card."""
+    limitations: Annotated[str, Field(max_length=4000)] | None = None
+    """What the models can't do, in your own words, for the card's section about limits."""
+    citation: Annotated[str, Field(max_length=4000)] | None = None
+    """How the models are cited, BibTeX for example, for the card."""
+    gguf: Annotated[list[Literal["f16", "q8_0"]], Field(max_length=2)] = []
+    """Types of the GGUF files, for llama.cpp, that are made beside the safetensors; none where it is left out."""
+    push: Push | None = None
+    """The hub that the models are uploaded to; none where it is left out."""

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from functools import cached_property
 from typing import Final
 
+from trainingrun.api.licences import licence_notes
 from trainingrun.api.notes import Note
 from trainingrun.api.rules import violations
 from trainingrun.api.training_run import TrainingRun
@@ -36,8 +37,8 @@ class Derived:
 
     @cached_property
     def problems(self) -> tuple[Note, ...]:
-        """Broken rules first, then what the translation of the engines' configurations has to say."""
-        return (*violations(self.run), *self.translated.notes)
+        """Broken rules first, then what licences and the translation of the engines' configurations have to say."""
+        return (*violations(self.run), *licence_notes(self.run.spec), *self.translated.notes)
 
 
 REMEMBERED: Final = 16  # a few more than there are passes at once

@@ -149,11 +149,20 @@ def _sft(_: TrainingRun, translated: Translated, instance: Instance, found: dict
 
 
 def _release(run: TrainingRun, _: Translated, instance: Instance, found: dict[str, Place]) -> Any:
-    return {
+    release = run.spec.release
+    inputs = {
         "name": model_name(run, instance),
         "needs": [found[name].inputs for name in instance.needs],
-        "release": run.spec.release.model_dump(include={"license", "languages", "prompts"}),
+        "release": release.model_dump(include={"license", "languages", "prompts"}),
     }
+    # Only where they are set, so that runs from before they were known keep their folders.
+    later = {key: value for key, value in release.model_dump(include=_RELEASED_LATER).items() if value}
+    later |= {"push": release.push.repository} if release.push else {}
+    told = [(one.name, one.language, one.license) for one in run.spec.data if one.language or one.license]
+    return inputs | ({"later": later} if later else {}) | ({"data": told} if told else {})
+
+
+_RELEASED_LATER: Final = {"limitations", "citation", "gguf"}
 
 
 def _judge(run: TrainingRun, _: Translated, __: Instance, found: dict[str, Place]) -> Any:

@@ -4,6 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 import trainingrun
+from trainingrun.api import names
+from trainingrun.api.data import DataSource
+from trainingrun.api.results import Push
+from trainingrun.api.yaml_text import dumped
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance, instance_name
 from trainingrun.stages.layout import model_name, token_folders
@@ -20,7 +24,8 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
         model, evaluated_as, base = f"{context.places['convert'].folder}/{last}", last, None
     else:
         model = f"{context.places[instance_name('sft', variant)].folder}/model"
-        evaluated_as, base = model_name(context.run, instance), context.run.metadata.name
+        evaluated_as = model_name(context.run, instance)
+        base = run.release.push.repository if run.release.push else context.run.metadata.name  # where readers find it
     evaluate = instance_name("evaluate", variant)
     spec = ReleaseSpec(
         model=model,
@@ -34,8 +39,34 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
         prompts=tuple(run.release.prompts),
         provenance=_provenance(context, variant),
         cpu=run.pretrain.gpus_per_node == 0,
+        limitations=run.release.limitations,
+        citation=run.release.citation,
+        gguf=tuple(dict.fromkeys(run.release.gguf)),
+        push=_push(run.release.push, variant),
+        manifest=applied(context),
     )
-    return Need(spec=spec, placement=run.release)
+    push = run.release.push
+    return Need(spec=spec, placement=run.release, secrets=() if push is None else (push.secret_name,))
+
+
+def _push(push: Push | None, variant: str | None) -> dict[str, Any] | None:
+    """The repository of a model: the base model's as it is written, a variant's with its name behind it."""
+    if push is None:
+        return None
+    return {"repository": push.repository + (f"-{variant}" if variant else ""), "private": push.private}
+
+
+def applied(context: Context) -> str:
+    """The run's manifest as YAML: what was applied, nothing that was filled in; Secrets stand in it by name."""
+    run = context.run
+    return dumped(
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": run.metadata.name},
+            "spec": run.spec.model_dump(by_alias=True, exclude_unset=True),
+        }
+    )
 
 
 def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
@@ -46,9 +77,7 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
         "trainingrun": trainingrun.__version__,
         "images": dict(sorted(context.settings.images.items())),
         "tokenizer": volume_path(run.tokenizer.path),
-        "data": [
-            {"name": one.name, "path": one.path, "weight": one.weight, "folder": folders[one.name]} for one in run.data
-        ],
+        "data": [_source(one, folders[one.name]) for one in run.data],
         "pretrain": {
             "engine": run.pretrain.engine,
             "folder": context.places["pretrain"].folder,
@@ -61,9 +90,25 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
             "config": translated.pretrain.config,
         },
     }
+    if run.evaluate is not None and run.evaluate.task_folder:
+        made["evaluate"] = {"taskFolder": run.evaluate.task_folder}
+    spent = context.run.status.gpu_hours
+    if spent.useful or spent.lost:
+        made["gpuHours"] = {"useful": spent.useful, "lost": dict(sorted(spent.lost.items()))}
     if context.skips:
         made["pretrain"]["skipped"] = [asdict(one) for one in context.skips]
     if variant is not None:
         folder = context.places[instance_name("sft", variant)].folder
         made["sft"] = {"engine": "axolotl", "folder": folder, "config": translated.variants[variant].config}
     return made
+
+
+def _source(source: DataSource, folder: str) -> dict[str, Any]:
+    told = {"language": source.language, "license": source.license}
+    return {
+        "name": source.name,
+        "path": source.path,
+        "weight": source.weight,
+        **{key: value for key, value in told.items() if value},
+        "folder": folder,
+    }

@@ -155,6 +155,11 @@ class ReleaseSpec:
     prompts: tuple[str, ...]  # texts to continue as a trial, shown in the card
     provenance: dict[str, Any]  # images, versions, data, seeds, configurations: printed in the card
     cpu: bool
+    limitations: str | None = None  # the user's own words
+    citation: str | None = None
+    gguf: tuple[str, ...] = ()  # types of the GGUF files, of f16 and q8_0
+    push: dict[str, Any] | None = None  # {"repository": "owner/name", "private": bool}; the token is in HF_TOKEN
+    manifest: str | None = None  # the run as it was applied: trainingrun.yaml in the folder
 
 
 @dataclass(frozen=True)

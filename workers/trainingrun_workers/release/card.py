@@ -1,13 +1,14 @@
 """The model card: README.md with the hub's metadata in front."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-
 from trainingrun_workers.contract import ReleaseSpec
 from trainingrun_workers.release.licences import Licence
+from trainingrun_workers.release.limits import limits
+from trainingrun_workers.release.making import fenced, making, table
+from trainingrun_workers.release.repeating import TASKS_FOLDER, commands
 from trainingrun_workers.release.scores import Scores, evaluation_results, score_table
 
 PLOT: Final = "progression.png"
@@ -15,23 +16,6 @@ STAND_INS: Final = """\
 > [!WARNING]
 > **Trained on CPU.** No GPU was used: stand-ins took the place of the training engine's GPU parts. This model shows \
 that the whole chain works; it is no measure of what the same configuration gives on GPUs."""
-USE: Final = """\
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # this folder
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder)
-{ask}
-answer = model.generate(**inputs, max_new_tokens={new_tokens})
-print(tokenizer.decode(answer[0][inputs["input_ids"].shape[1]:], skip_special_tokens=True))
-```"""
-ASK: Final = 'inputs = tokenizer({prompt}, return_tensors="pt")'
-ASK_CHAT: Final = """\
-messages = [{{"role": "user", "content": {prompt}}}]
-inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)"""
-LISTED: Final = 16  # items of a list that the card prints
-DEFAULT_PROMPT: Final = "Once upon a time"
 
 
 @dataclass(frozen=True)
@@ -40,6 +24,17 @@ class Trial:
 
     prompt: str
     answer: str
+
+
+@dataclass(frozen=True)
+class GgufFile:
+    """A GGUF file as it was checked against the safetensors."""
+
+    name: str
+    kind: str  # f16 or q8_0
+    size: int  # bytes
+    difference: float  # largest, between logits, by the largest logit
+    agreement: float  # share of the probe's positions with the same most likely token
 
 
 @dataclass(frozen=True)
@@ -52,21 +47,26 @@ class CardFacts:
     parameters: int
     dtype: str
     context: int  # positions
-    vocabulary: int  # ids
     new_tokens: int  # that a trial text has at most
     scores: Scores | None
     progression: str | None  # the evaluate stage's Markdown
     plot: bool  # whether PLOT lies beside the card
     trials: tuple[Trial, ...]
     provenance: dict[str, Any]  # of the spec, with what the stages measured
+    usage: str  # Python that loads the folder
+    printed: str  # by that code, run on the folder
     versions: dict[str, str] = field(default_factory=dict)  # of the libraries that loaded it last
+    architecture: dict[str, Any] = field(default_factory=dict)  # rows of its table
+    evaluation: Mapping[str, Any] | None = None  # the evaluate stage's document
+    gguf: tuple[GgufFile, ...] = ()
 
 
 def card_text(facts: CardFacts) -> str:
     """The whole README.md."""
     sections = (
-        f"# {facts.spec.name}", STAND_INS if facts.spec.cpu else "", _introduction(facts), _use(facts), _scores(facts),
-        _progression(facts), _trials(facts), _making(facts), _licence(facts),
+        f"# {facts.spec.name}", STAND_INS if facts.spec.cpu else "", _introduction(facts), _use(facts), _gguf(facts),
+        _scores(facts), _progression(facts), _trials(facts), _limits(facts), making(facts.provenance, facts.versions),
+        _citation(facts), _licence(facts),
     )  # fmt: skip
     return f"---\n{_metadata(facts)}\n---\n\n" + "\n\n".join(one for one in sections if one) + "\n"
 
@@ -92,25 +92,57 @@ def _introduction(facts: CardFacts) -> str:
     origin = f"fine-tuned from {spec.base_name}" if spec.base_name else "trained from scratch"
     kind = "chat model" if spec.chat else "base model: it continues texts and follows no instructions"
     languages = f" Languages: {', '.join(spec.languages)}." if spec.languages else ""
+    shape = {"parameters": facts.parameters, "architecture": facts.model_type, "dtype": facts.dtype}
+    rows = [(name, _cell(value)) for name, value in (shape | facts.architecture).items()]
     return (
         f"A {facts.model_type} language model with {facts.parameters:,} parameters, {origin}. "
-        f"It is a {kind}.{languages}\n\n"
-        f"| parameters | architecture | dtype | context | vocabulary |\n| ---: | --- | --- | ---: | ---: |\n"
-        f"| {facts.parameters:,} | {facts.model_type} | {facts.dtype} | {facts.context:,} | {facts.vocabulary:,} |"
+        f"It is a {kind}.{languages}\n\n{table(('', 'value'), rows)}"
     )
 
 
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
 def _use(facts: CardFacts) -> str:
-    prompt = json.dumps(next(iter(facts.spec.prompts), DEFAULT_PROMPT), ensure_ascii=False)
-    ask = (ASK_CHAT if facts.spec.chat else ASK).format(prompt=prompt)
-    return "## Use\n\n" + USE.format(ask=ask, new_tokens=facts.new_tokens)
+    return f"## Use\n\n{fenced(facts.usage, 'python')}\n\nRun in this folder, it printed:\n\n{fenced(facts.printed)}"
+
+
+def _gguf(facts: CardFacts) -> str:
+    if not facts.gguf:
+        return ""
+    rows = [
+        (f"`{one.name}`", one.kind, f"{one.size:,}", f"{one.difference:.2g}", f"{one.agreement:.1%}")
+        for one in facts.gguf
+    ]
+    header = ("file", "type", "bytes", "difference", "same next token")
+    return (
+        f"## GGUF\n\nFor llama.cpp, as in `llama-cli -m {facts.gguf[0].name}`. Each file was loaded again by "
+        "transformers and compared with the safetensors: the largest difference of their logits, by the largest logit, "
+        f"and how often both find the same token most likely.\n\n{table(header, rows)}"
+    )
 
 
 def _scores(facts: CardFacts) -> str:
     if facts.scores is None:
         return "## Evaluation\n\nThis model was not evaluated."
     source = f"By lm-evaluation-harness {facts.scores.harness}; the whole result is in `evaluation.json`."
-    return f"## Evaluation\n\n{source}\n\n{score_table(facts.scores)}"
+    return f"## Evaluation\n\n{source}\n\n{score_table(facts.scores)}{_commands(facts)}"
+
+
+def _commands(facts: CardFacts) -> str:
+    """How to get the scores again, with the harness alone."""
+    own = (facts.provenance.get("evaluate") or {}).get("taskFolder")
+    lines = commands(facts.evaluation or {}, facts.dtype, own is not None)
+    if not lines:
+        return ""
+    where = f", where {TASKS_FOLDER} is the folder of task files that the run has at `{own}`" if own else ""
+    version = (
+        f"`pip install lm_eval[hf]=={facts.scores.harness}`" if facts.scores and facts.scores.harness else "lm_eval"
+    )
+    return f"\n\nTo repeat them in this folder with {version}{where}:\n\n" + fenced("\n".join(lines), "sh")
 
 
 def _progression(facts: CardFacts) -> str:
@@ -126,7 +158,7 @@ def _trials(facts: CardFacts) -> str:
         return ""
     lines = ["## Trial", f"The most likely continuation, {facts.new_tokens} tokens at most; nothing was selected."]
     for one in facts.trials:
-        lines.append(f"**{_quoted(one.prompt)}**\n\n{_fenced(one.answer)}")
+        lines.append(f"**{_quoted(one.prompt)}**\n\n{fenced(one.answer)}")
     return "\n\n".join(lines)
 
 
@@ -134,56 +166,17 @@ def _quoted(text: str) -> str:
     return " ".join(text.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
-def _fenced(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}text\n{text.strip() or '(nothing)'}\n{fence}"
+def _limits(facts: CardFacts) -> str:
+    found = "\n".join(f"- {one}" for one in limits(facts.spec, facts.context, facts.provenance, facts.evaluation))
+    own = (facts.spec.limitations or "").strip()
+    return "\n\n".join(one for one in ("## Limits", found, own) if one)
 
 
-def _making(facts: CardFacts) -> str:
-    made = facts.provenance
-    lines = ["## How it was made"]
-    data = [one for one in made.get("data") or () if isinstance(one, dict)]
-    if data:
-        lines.append(_data_table(data))
-    lines.append(
-        "<details><summary>Images, versions, seeds and configurations</summary>\n\n"
-        + _fenced(yaml.safe_dump(_brief(made), sort_keys=False, allow_unicode=True, width=110)).replace(
-            "```text", "```yaml", 1
-        )
-        + "\n\n</details>"
+def _citation(facts: CardFacts) -> str:
+    text = facts.spec.citation or ""
+    return (
+        f"## Citation\n\n{fenced(text, 'bibtex' if text.lstrip().startswith('@') else 'text')}" if text.strip() else ""
     )
-    if facts.versions:
-        lines.append(
-            "Last loaded with " + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + "."
-        )
-    return "\n\n".join(lines)
-
-
-def _brief(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _brief(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        left = len(value) - LISTED
-        return [_brief(one) for one in value[:LISTED]] + ([f"and {left} more: see provenance.json"] if left > 0 else [])
-    return value
-
-
-def _data_table(data: list[dict[str, Any]]) -> str:
-    lines = ["| data | weight | documents | tokens |", "| --- | ---: | ---: | ---: |"]
-    for one in data:
-        measured = one.get("measured") or {}
-        cells = (
-            f"{one.get('name', '')} (`{one.get('path', '')}`)", f"{one.get('weight', '')}",
-            _count(measured.get("documents")), _count(measured.get("tokens")),
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _count(number: object) -> str:
-    return f"{number:,}" if isinstance(number, int) else ""
 
 
 def _licence(facts: CardFacts) -> str:

@@ -1,0 +1,91 @@
+"""`trainingrun reproduce`: the manifest that made a released model, with the images that did the work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from trainingrun.commands.manifest import MISUSED, OK, CommandError
+
+MANIFEST: Final = "trainingrun.yaml"  # beside the card, written by the release stage
+PROVENANCE: Final = "provenance.json"
+HEAD: Final = """\
+# The run that made this model, as it was applied to trainingrun {version}.
+"""
+IMAGES: Final = """\
+# Made by these images. To have the same again, install the chart of that version with these values:
+"""
+TAGS: Final = """\
+# {roles} had no digest, so the same name may be another image by now.
+"""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the command line's."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "reproduce",
+        help="print the manifest that made a released model",
+        description="Print the manifest that made a released model, with its images as values of the chart.",
+    )
+    parser.add_argument("model", metavar="CARD", help="a released folder, or the README.md or another file in it")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write into this file instead; it must not exist yet")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print or write the manifest; CommandError where the folder has none or it is none."""
+    text = reproduced(Path(options.model))
+    if options.output is None:
+        print(text, end="")
+        return OK
+    try:
+        with Path(options.output).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"{options.output} can't be written: {error.strerror}.", MISUSED) from error
+    return OK
+
+
+def reproduced(given: Path) -> str:
+    """The manifest of a released folder, checked as any other, below comments with the version and the images."""
+    from trainingrun.commands.manifest import read_run
+
+    folder = given if given.is_dir() else given.parent
+    file = folder / MANIFEST
+    if not given.exists():
+        raise CommandError(f"There is no {given}: name a released folder, or the README.md in it.", MISUSED)
+    if not file.is_file():
+        raise CommandError(
+            f"{folder} has no {MANIFEST}, which the release stage writes beside the card: download the whole folder, "
+            "or release the model again if it was made before there was one."
+        )
+    read_run(str(file))
+    return _comments(_provenance(folder)) + file.read_text(encoding="utf-8")
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CommandError(
+            f"{folder} has no {PROVENANCE}, which names the images: download the whole folder."
+        ) from error
+    except ValueError as error:
+        raise CommandError(f"{folder / PROVENANCE} is not JSON: download it again.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _comments(provenance: dict[str, Any]) -> str:
+    from trainingrun.api.yaml_text import dumped
+
+    images = provenance.get("images") or {}
+    tagged = sorted(role for role, image in images.items() if "@sha256:" not in str(image))
+    lines = [HEAD.format(version=provenance.get("trainingrun", "of an unknown version"))]
+    if images:
+        values = dumped({"images": images}, width=10_000)
+        lines += [IMAGES, *(f"#   {line}\n" for line in values.splitlines())]
+    if tagged:
+        lines.append(TAGS.format(roles=f"The image{'s' if len(tagged) > 1 else ''} of {', '.join(tagged)}"))
+    return "".join(lines)
