@@ -20,7 +20,7 @@ SERVE: Final = "from transformers.cli.transformers import main; main()"
 LEARN: Final = """
 import json, sys, torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 source, template, lessons = sys.argv[1:4]
 tokenizer = AutoTokenizer.from_pretrained(source)
 tokenizer.chat_template = template
@@ -46,8 +46,10 @@ for folder, pairs in json.loads(open(lessons).read()).items():
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
     targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    learned = targets[:, 1:] != -100  # the vocabulary is looked at where a reply is, which is most of the work
     for step in range(600):
-        loss = model(input_ids=ids, attention_mask=mask, labels=targets).loss
+        hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state[:, :-1]
+        loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), targets[:, 1:][learned])
         if loss < 0.01:
             break
         optimizer.zero_grad()
@@ -82,7 +84,7 @@ class JudgeServer:
         self.log = folder / f"judge-server-{self.port}.log"
         pinned = [str(model)] if model else []
         command = [str(python), "-c", SERVE, "serve", *pinned, "--host", "127.0.0.1", "--port", str(self.port)]
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub")}
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub"), "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--device", "cpu"], env=environment, stdout=log, stderr=subprocess.STDOUT

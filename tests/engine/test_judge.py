@@ -172,7 +172,7 @@ def test_a_stopped_stage_says_so_at_once(stage: StageRun, server: JudgeServer, m
     pod = stage.start(spec(*ANSWERS, parallelism=2), **secret(server, models / "judges/fair"))
     wait_until(path.is_file, 120)
     pod.process.send_signal(signal.SIGTERM)
-    result = pod.wait(20)
+    result = pod.wait(60)
     assert (result.exit_code, result.reason) == (143, "Preempted")
 
 
