@@ -30,6 +30,8 @@ MODULES: Final = {
     "convert": "convert",
     "evaluate": "evaluate",
     "sft": "sft",
+    "dpo": "sft",
+    "prepare": "sft.preparation",
     "release": "release.stage",
 }
 INDEX_VARIABLES: Final = ("JOB_COMPLETION_INDEX", "PET_NODE_RANK", "RANK")

@@ -5,6 +5,8 @@ decides on the next status from what it sees. So the attempt's number is always 
 exists, an attempt's end is recorded before its object goes, and an operator that dies anywhere finds its way.
 """
 
+from typing import Final
+
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.plan import checkpoints, follow_up, gates, running, starting, summary
@@ -16,6 +18,8 @@ from trainingrun.plan.observed import Observed
 from trainingrun.stages.context import Context
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.settings import Settings
+
+REMADE_KINDS: Final = ("convert", "evaluate", "prepare", "release")  # made again when their inputs change
 
 
 def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float) -> Plan:
@@ -62,7 +66,7 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         draft.set(instance.name, phase="Waiting", **fresh)
         if stage.inputs not in (None, place.inputs):
             _forget_output(draft, instance)
-    if stage.inputs in (None, place.inputs) or instance.kind not in ("convert", "evaluate", "release"):
+    if stage.inputs in (None, place.inputs) or instance.kind not in REMADE_KINDS:
         return
     if stage.phase in ("Succeeded", "Waiting"):
         if instance.kind == "evaluate" and instance.variant is None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from trainingrun.api.names import TUNING_KINDS
 from trainingrun.api.status import Phase, StageStatus, TrainingRunStatus
 from trainingrun.plan import bounds, validity
 from trainingrun.plan.conditions import conditions
@@ -10,7 +11,7 @@ from trainingrun.plan.gates import Gate
 from trainingrun.stages.instances import GANG_KINDS
 
 # Which running stage the run's one line is about, when several run.
-TELLING_ORDER: Final = (*sorted(GANG_KINDS), "tokenize", "evaluate", "convert", "release")
+TELLING_ORDER: Final = ("pretrain", *TUNING_KINDS, "prepare", "tokenize", "evaluate", "convert", "release")
 
 
 def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> TrainingRunStatus:

@@ -9,10 +9,11 @@ from trainingrun.manifests.job import job
 from trainingrun.manifests.meta import Manifest
 from trainingrun.manifests.pod import WORKER_CONTAINER, PodPlan, pod_template
 from trainingrun.manifests.pytorchjob import pytorchjob
-from trainingrun.stages import convert, evaluate, pretrain, release, sft, tokenization
+from trainingrun.stages import convert, evaluate, prepare, pretrain, release, tokenization, tuning
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import run_folder
+from trainingrun.stages.settings import role
 from trainingrun_workers.contract import RunReference, StageInput
 
 Builder = Callable[[Context, Instance, tuple[int, ...]], Need]
@@ -22,7 +23,9 @@ BUILDERS: Final[dict[str, Builder]] = {
     "pretrain": pretrain.need,
     "convert": convert.need,
     "evaluate": evaluate.need,
-    "sft": sft.need,
+    "sft": tuning.need,
+    "dpo": tuning.need,
+    "prepare": prepare.need,
     "release": release.need,
 }
 
@@ -60,7 +63,7 @@ def _pod_plan(context: Context, instance: Instance, attempt: int, need: Need) ->
     return PodPlan(
         child=context.child(instance.name, attempt),
         kind=instance.kind,
-        image=context.settings.images[instance.kind],
+        image=context.settings.images[role(instance.kind)],
         claim=context.claim,
         placement=need.placement,
         container=names.PYTORCH_CONTAINER if instance.is_gang else WORKER_CONTAINER,

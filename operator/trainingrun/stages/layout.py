@@ -10,7 +10,7 @@ from typing import Any, Final
 from trainingrun.api.data import DataSource
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import digest
-from trainingrun.stages.instances import Instance, instances
+from trainingrun.stages.instances import Instance, instances, prepared_for
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
@@ -19,6 +19,7 @@ ENGINES: Final = {
     "convert": "llama-1",
     "evaluate": "lm-eval-0.4.13",
     "sft": "axolotl-0.19.0",
+    "dpo": "axolotl-0.19.0",
 }
 
 
@@ -109,9 +110,14 @@ def _evaluate(run: TrainingRun, _: Translated, instance: Instance, found: dict[s
     }
 
 
-def _sft(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
-    config = translated.variants[instance.variant or ""].config
-    return {"engine": ENGINES["sft"], "base": found["convert"].inputs, "config": config}
+def _tuning(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    config = translated.tuning[instance.name].config
+    return {"engine": ENGINES[instance.kind], "base": found[instance.needs[0]].inputs, "config": config}
+
+
+def _prepare(run: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    gang = prepared_for(instance, instances(run.spec))
+    return _tuning(run, translated, gang, found)
 
 
 def _release(run: TrainingRun, _: Translated, instance: Instance, found: dict[str, Place]) -> Any:
@@ -132,6 +138,8 @@ _INPUTS: Final = {
     "pretrain": _pretrain,
     "convert": _convert,
     "evaluate": _evaluate,
-    "sft": _sft,
+    "sft": _tuning,
+    "dpo": _tuning,
+    "prepare": _prepare,
     "release": _release,
 }

@@ -5,8 +5,8 @@ from typing import Any
 
 import trainingrun
 from trainingrun.stages.context import Context, Need
-from trainingrun.stages.instances import Instance, instance_name
-from trainingrun.stages.layout import model_name, token_folders
+from trainingrun.stages.instances import Instance, chain, instance_name
+from trainingrun.stages.layout import ENGINES, model_name, token_folders
 from trainingrun.stages.translated import volume_path
 from trainingrun_workers.contract import ReleaseSpec, checkpoint_name
 
@@ -19,7 +19,7 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
     if variant is None:
         model, evaluated_as, base = f"{context.places['convert'].folder}/{last}", last, None
     else:
-        model = f"{context.places[instance_name('sft', variant)].folder}/model"
+        model = f"{context.places[instance.needs[0]].folder}/model"
         evaluated_as, base = model_name(context.run, instance), context.run.metadata.name
     evaluate = instance_name("evaluate", variant)
     spec = ReleaseSpec(
@@ -64,6 +64,13 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
     if context.skips:
         made["pretrain"]["skipped"] = [asdict(one) for one in context.skips]
     if variant is not None:
-        folder = context.places[instance_name("sft", variant)].folder
-        made["sft"] = {"engine": "axolotl", "folder": folder, "config": translated.variants[variant].config}
+        made["stages"] = [
+            {
+                "name": one.name,
+                "engine": ENGINES[one.kind],
+                "folder": context.places[one.name].folder,
+                "config": translated.tuning[one.name].config,
+            }
+            for one in chain(variant, context.instances)
+        ]
     return made

@@ -3,7 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
+ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each has an image
+
+SHARED: Final = {"dpo": "sft", "prepare": "sft"}  # kinds of stages that run in the image of another
+
+
+def role(kind: str) -> str:
+    """Whose image a stage of a kind runs in."""
+    return SHARED.get(kind, kind)
 
 
 @dataclass(frozen=True)

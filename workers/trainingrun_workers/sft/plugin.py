@@ -61,7 +61,9 @@ class ProgressPlugin(BasePlugin):  # type: ignore[misc]  # Axolotl is only in it
 
     def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
         """Keep the trainer at hand, set its order of data, and leave the printing of its logs to the record."""
-        _begun[0].trainer, _begun[0].order = trainer, PackingOrder(trainer, cfg.seed)
+        _begun[0].trainer = trainer
+        if not cfg.rl:  # pairs of answers are not packed
+            _begun[0].order = PackingOrder(trainer, cfg.seed)
         trainer.remove_callback(PrinterCallback)
 
 

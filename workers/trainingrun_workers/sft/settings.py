@@ -50,6 +50,17 @@ def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, 
     return config
 
 
+def restore_data_sets(config: Any, given: dict[str, Any]) -> None:
+    """Put back what Axolotl's validation has dropped of the data sets.
+
+    It takes each for one of several kinds by the number of keys that it knows, and drops the others without a word:
+    field_chosen of a data set of pairs, for example, which has ds_type as well.
+    """
+    for key in ("datasets", "test_datasets"):
+        if given.get(key):
+            config[key] = [{**validated, **item} for validated, item in zip(config[key], given[key], strict=True)]
+
+
 def environment(spec: SftSpec) -> dict[str, str]:
     """Variables of the ranks beside those of the pod."""
     if not spec.cpu:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from builders import REPOSITORY, SETTINGS, World, a_manifest
+from builders import REPOSITORY, SETTINGS, World, a_manifest, a_training_run
 from trainingrun.api import names
+from trainingrun.manifests.meta import Child
+from trainingrun.stages.instances import instances
 from trainingrun.stages.settings import Settings
 from trainingrun_workers.contract import StageInput
 
@@ -110,7 +112,7 @@ def test_every_child_is_owned_by_the_run_and_carries_its_labels(objects: list[di
 
 def test_every_stage_input_can_be_read_back_by_the_workers(objects: list[dict[str, Any]]) -> None:
     documents = [one["data"][names.INPUT_FILE] for one in objects if one["kind"] == "ConfigMap"]
-    assert {StageInput.from_json(text).kind for text in documents} == set(names.STAGE_KINDS)
+    assert {StageInput.from_json(text).kind for text in documents} == {*names.STAGE_KINDS} - {"prepare"}
     for text in documents:
         assert StageInput.from_json(text).to_json() == text
 
@@ -126,13 +128,23 @@ def test_names_of_objects_and_pods_fit_even_for_the_longest_run_and_variant() ->
     assert len(longest) + len("-worker-99") <= 63
 
 
+@pytest.mark.parametrize(("kinds", "length"), [("sft dpo", 12), ("sft sft dpo dpo", 10)])
+def test_names_fit_for_the_longest_chain_with_gpus(kinds: str, length: int) -> None:
+    tuning = {"config": {}}  # which would be refused: only the names are looked at
+    variant = {"name": "v" * length, "stages": [{kind: tuning} for kind in kinds.split()]}
+    run = a_training_run("r" * names.MAX_RUN_NAME, variants=[variant])
+    for one in instances(run.spec):
+        gang_s = "-worker-9" if one.is_gang else ""
+        assert len(Child(run.metadata, one.name, 999).name + gang_s) <= 63
+
+
 def test_a_gang_of_one_has_no_worker_replicas_since_zero_would_make_a_pod() -> None:
     gangs = {
         one["metadata"]["labels"][names.LABEL_STAGE]: set(one["spec"]["pytorchReplicaSpecs"])
         for one in rendered()
         if one["kind"] == "PyTorchJob"
     }
-    assert gangs == {"pretrain": {"Master", "Worker"}, "sft-translate": {"Master"}}
+    assert gangs == {"pretrain": {"Master", "Worker"}, "sft-translate": {"Master"}, "dpo-prefer": {"Master"}}
 
 
 def test_gpus_devices_and_the_network_profile_reach_the_gang() -> None:
