@@ -82,7 +82,7 @@ class Pairs:
         return None
 
     def _answer_fault(self, name: str, value: Any) -> str | None:
-        if self.kind in ("prompt", "other") or isinstance(value, str):
+        if self.kind in ("prompt", "other") or self.kind == "chat" and isinstance(value, str):
             empty = value is None or isinstance(value, str) and not value.strip()
             wrong = self.kind == "prompt" and not isinstance(value, str)
             return f"has {shown(value)} in {name}, which takes an answer: mend or remove it" if empty or wrong else None

@@ -40,15 +40,17 @@ def main(rank: LaunchedRank) -> Result:
     rank.beat(0, Activity.LOADING)
     with _ends_at_once(rank) as saves_on_stop:
         _set_environment(rank, spec)
-        work = _Training(rank, spec, volume, Claim.of(stage_input, volume))
-        return work.prepare() if stage_input.kind == "prepare" else work.run(saves_on_stop)
+        prepares = stage_input.kind == "prepare"
+        work = _Training(rank, spec, volume, Claim.of(stage_input, volume), prepares)
+        return work.prepare() if prepares else work.run(saves_on_stop)
 
 
 class _Training:
     """The stage's work with Axolotl, which is imported here and no earlier."""
 
-    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, claim: Claim) -> None:
+    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, claim: Claim, prepares: bool) -> None:
         self._rank = rank
+        self._prepares = prepares
         self._spec = spec
         self._volume = volume
         self._claim = claim
@@ -115,6 +117,8 @@ class _Training:
         newest = self._checkpoints.newest()
         resume = self._checkpoints.path(newest) if newest else None
         plain = settings.axolotl_config(self._spec, self._volume, self._workspace, self._prepared.folder, resume)
+        if self._prepares:
+            plain = settings.without_gpus(plain)
         config = load_cfg(DictDefault(plain))
         settings.restore_data_sets(config, plain)
         self._enter(Phase.READING, "preparing the data")
