@@ -11,14 +11,14 @@ from engine.stage_runs import StageRun
 from trainingrun_workers.contract import SftSpec
 
 FOLDER: Final = "artifacts/dpo/aaaa"
-STEPS: Final = 24
-PAIRS: Final = 120
+STEPS: Final = 12
+PAIRS: Final = 60
 LENGTH: Final = 128
 OVERLONG: Final = (5, 6, 7)
 DPO: Final[dict[str, Any]] = {
     **{key: value for key, value in CONFIG.items() if key not in ("sample_packing", "pad_to_sequence_len")},
-    "rl": "dpo", "rl_beta": 0.1, "max_steps": STEPS, "save_steps": 6, "learning_rate": 0.003, "micro_batch_size": 2,
-    "gradient_accumulation_steps": 2,
+    "rl": "dpo", "rl_beta": 0.1, "max_steps": STEPS, "save_steps": 3, "warmup_steps": 1, "learning_rate": 0.01,
+    "micro_batch_size": 2, "gradient_accumulation_steps": 2,
     "datasets": [{
         "path": "pairs.jsonl", "ds_type": "json", "type": "chat_template.default", "field_messages": "conversation",
         "field_chosen": "better", "field_rejected": "worse",

@@ -71,8 +71,12 @@ def restore_data_sets(config: Any, given: dict[str, Any]) -> None:
     field_chosen of a data set of pairs, for example, which has ds_type as well.
     """
     for key in ("datasets", "test_datasets"):
-        if given.get(key):
-            config[key] = [{**validated, **item} for validated, item in zip(config[key], given[key], strict=True)]
+        pairs = zip(config[key] or (), given.get(key) or (), strict=True)
+        restored = [
+            type(validated)({**validated, **item}) for validated, item in pairs
+        ]  # which reads keys as attributes
+        if restored:
+            config[key] = restored
 
 
 def environment(spec: SftSpec) -> dict[str, str]:
