@@ -7,7 +7,7 @@ from typing import Any, Final
 from making.handbook import Document, order
 
 ROWS: Final = 1000  # a language, at most
-PAIRS: Final = 240  # a language, at most
+PAIRS: Final = 16  # a language, at most: few, that a small model can learn by heart in a minute
 MOST_TOKENS: Final = 220  # of a conversation's contents; with the turns' marks it fits into 256
 CHARACTERS: Final = range(12, 400)
 SYSTEM: Final = "You translate between English and {name}."
