@@ -101,6 +101,45 @@ def report_sized(manifest: Manifest) -> None:
 
 
 SFT = "variants.0.stages.0.sft"
+PAIRS = {"path": "sft/pairs.jsonl", "type": "chat_template.default"}
+
+
+def stage_of(kind: str, manifest: Manifest) -> dict[str, Any]:
+    """A stage of a variant, of a kind, on one CPU."""
+    sft = copy.deepcopy(manifest["spec"]["variants"][0]["stages"][0]["sft"])
+    if kind == "dpo":
+        sft["config"] |= {"datasets": [PAIRS], "sample_packing": False}
+    return {kind: sft}
+
+
+def chained(*kinds: str) -> Callable[[Manifest], None]:
+    """A change that gives the first variant a chain of stages of these kinds, and takes the others away."""
+
+    def change(manifest: Manifest) -> None:
+        stages = [stage_of(kind, manifest) for kind in kinds]
+        manifest["spec"]["variants"] = [{"name": "translate", "stages": stages}]
+
+    return change
+
+
+def two_kinds(manifest: Manifest) -> None:
+    """A stage of the first variant becomes of two kinds."""
+    manifest["spec"]["variants"][0]["stages"][0] |= stage_of("dpo", manifest)
+
+
+def confusable(manifest: Manifest) -> None:
+    """A variant whose only stage is called as the second of another one."""
+    chained("sft", "sft")(manifest)
+    manifest["spec"]["variants"].append({"name": "translate-2", "stages": [stage_of("sft", manifest)]})
+
+
+def seventeen_stages(manifest: Manifest) -> None:
+    """Three variants with seventeen stages in all."""
+    chained(*["sft"] * 6)(manifest)
+    first = manifest["spec"]["variants"][0]
+    manifest["spec"]["variants"] += [first | {"name": "b"}, {"name": "c", "stages": first["stages"][:5]}]
+
+
 DELETED = {"claim": {"size": "1Ti"}, "deletionPolicy": "Delete"}
 INTERVAL = "pretrain.config.checkpoints.checkpoint_interval"
 A_SOURCE = {"name": "python", "path": "raw/more"}
@@ -204,7 +243,23 @@ RUNS = (
         "two variants with one name", lambda run: run["spec"]["variants"].append(run["spec"]["variants"][0]),
         "Duplicate value", "Two variants have the same name",
     ),
-    Case("a variant's stage of no kind", put("variants.0.stages.0", {}), "give it sft"),
+    Case("a variant's stage of no kind", put("variants.0.stages.0", {}), "give it one of sft, dpo"),
+    Case("a variant's stage of two kinds", two_kinds, "give it one of sft, dpo"),
+    Case("a chain of three stages", chained("sft", "dpo", "sft")),
+    Case("a chain of seven stages", chained(*["sft"] * 7), "must have at most 6 items", "at most 6 items"),
+    Case("a chain without a stage", put("variants.0.stages", []), "at least 1 item", "at least 1 item"),
+    Case(
+        "a name of 11 characters over two stages of a kind",
+        both(chained("sft", "sft"), put("variants.0.name", "a" * 11)),
+        "use at most 10 characters",
+    ),
+    Case("a name of 12 characters over two kinds", both(chained("sft", "dpo"), put("variants.0.name", "a" * 12))),
+    Case("a variant that is called as another's second stage", confusable, "give one of them another name"),
+    Case("more stages than the status has room for", seventeen_stages, "more than 16 stages in all"),
+    Case(
+        "several nodes for DPO without GPUs", both(chained("sft", "dpo"), put("variants.0.stages.1.dpo.nodes", 2)),
+        "Axolotl trains on CPU in one process",
+    ),
     Case(
         "a variant with too long a name", put("variants.0.name", "a" * 13), "may not be more than 12", "at most 12 char"
     ),
@@ -252,6 +307,18 @@ FIXED_PRETRAIN = "can't change once stage pretrain has started"
 A_VARIANT = {"name": "other", "stages": [{"sft": {"nodes": 1, "gpusPerNode": 0, "config": {}}}]}
 LEARNING_RATE = "pretrain.config.optimizer.learning_rate_scheduler.learning_rate"
 LARGER = both(put("pretrain.nodes", 4), put("pretrain.config.parallelism.dp", 4))
+
+
+def one_more(manifest: Manifest) -> None:
+    """A stage after the one that has started."""
+    manifest["spec"]["variants"][0]["stages"].append(stage_of("dpo", manifest))
+
+
+def before_the_first(manifest: Manifest) -> None:
+    """A stage of the same kind before the one that has started, which becomes the second."""
+    first = stage_of("sft", manifest)
+    first["sft"]["config"]["learning_rate"] = 1e-4
+    manifest["spec"]["variants"][0]["stages"].insert(0, first)
 
 
 def another_variant(manifest: Manifest) -> None:
@@ -308,7 +375,10 @@ EDITS = (
     Edit("a judge more", TUNING, put("judge", A_JUDGE)),
     Edit("a variant less", TUNING, put("variants", [])),
     Edit("a variant's learning rate before its stage", PRETRAINING, put(f"{SFT}.config.learning_rate", 1e-4)),
-    Edit("a variant's learning rate", TUNING, put(f"{SFT}.config.learning_rate", 1e-4), "sft stage of translate"),
+    Edit("a variant's learning rate", TUNING, put(f"{SFT}.config.learning_rate", 1e-4), "A stage of translate"),
+    Edit("a stage more in a variant's chain", TUNING, one_more),
+    Edit("a stage before a variant's", TUNING, before_the_first, "A stage of translate"),
+    Edit("another kind of stage", TUNING, chained("dpo"), "A stage of translate", False),
     Edit("a variant's GPUs", TUNING, put(f"{SFT}.gpusPerNode", 1), "add a variant with another name"),
     Edit("a variant's recovery", TUNING, put(f"{SFT}.recovery.maxRestarts", 7)),
 )  # fmt: skip

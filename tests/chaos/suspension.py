@@ -12,7 +12,7 @@ from e2e.trial import QUICKSTART
 def suspended_in_every_stage(world: World) -> list[Record]:
     """A whole run with a variant, suspended once in each stage as soon as a pod of it runs."""
     with world.training("stages", 6 * EVERY) as training:
-        training.spec["variants"] = yaml.safe_load(QUICKSTART.read_text())["spec"]["variants"]
+        training.spec["variants"] = yaml.safe_load(QUICKSTART.read_text())["spec"]["variants"][:1]
         names = ["tokenize", "pretrain", "convert", "evaluate", "sft-translate", "release-translate"]
         training.apply()
         records = [_suspended(training, name) for name in names]

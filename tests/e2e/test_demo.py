@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 OUT = Path(__file__).resolve().parents[2] / "out" / "quickstart"
-MODELS = ("quickstart", "quickstart-translate")
+MODELS = ("quickstart", "quickstart-translate", "quickstart-prefer")
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +94,25 @@ def test_a_cards_scores_are_the_evaluations(model: str, progression: dict[int, d
     assert "CPU" in text, "A run that used the stand-ins has to say so."
 
 
-def test_the_variant_says_which_model_it_was_made_from() -> None:
-    metadata, text = card("quickstart-translate")
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_a_variant_says_which_model_it_was_made_from(model: str) -> None:
+    metadata, text = card(model)
     assert "quickstart" in json.dumps(metadata) + text
     assert (
-        "chat_template" in (OUT / "quickstart-translate" / "tokenizer_config.json").read_text()
-        or (OUT / "quickstart-translate" / "chat_template.jinja").exists()
+        "chat_template" in (OUT / model / "tokenizer_config.json").read_text()
+        or (OUT / model / "chat_template.jinja").exists()
     )
+
+
+def test_the_tuned_model_learnt_to_prefer_the_right_answers(figures: dict[str, Any]) -> None:
+    stages = {stage["name"]: stage for stage in figures["status"]["stages"]}
+    assert float(stages["dpo-prefer"]["output"]["loss"]) < float(stages["dpo-prefer"]["output"]["firstLoss"])
+
+
+def test_the_fine_tuning_of_both_variants_was_done_once(figures: dict[str, Any]) -> None:
+    stages = {stage["name"]: stage for stage in figures["status"]["stages"]}
+    assert stages["sft-prefer"]["folder"] == stages["sft-translate"]["folder"]
+    assert stages["sft-prefer"].get("attempt", 0) == 0
 
 
 def test_the_progression_is_a_table_and_a_picture() -> None:

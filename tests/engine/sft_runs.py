@@ -90,10 +90,10 @@ def spec(**changes: Any) -> SftSpec:
     return SftSpec(base=BASE, config=config, nodes=1, processes_per_node=1, cpu=True, hang_timeout=120)
 
 
-def start(run: StageRun, until_step: int) -> Pod:
+def start(run: StageRun, until_step: int, given: SftSpec | None = None, steps: int = STEPS) -> Pod:
     """Start an attempt; yields once it has done a step."""
-    pod = run.start(spec())
-    wait_until(lambda: f"step {until_step}/{STEPS}" in pod.log.read_text() or pod.process.poll() is not None, 200)
+    pod = run.start(given or spec())
+    wait_until(lambda: f"step {until_step}/{steps}" in pod.log.read_text() or pod.process.poll() is not None, 200)
     return pod
 
 

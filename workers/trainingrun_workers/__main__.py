@@ -30,6 +30,8 @@ MODULES: Final = {
     "convert": "convert",
     "evaluate": "evaluate",
     "sft": "sft",
+    "dpo": "sft",
+    "prepare": "sft.preparation",
     "release": "release.stage",
     "judge": "judge.stage",
     "compare": "evaluate.compared",

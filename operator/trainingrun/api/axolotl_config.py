@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from trainingrun.api import axolotl_preferences as preferences
 from trainingrun.api.axolotl_datasets import datasets
 from trainingrun.api.axolotl_fsdp import sharding
 from trainingrun.api.axolotl_keys import (
@@ -55,13 +56,13 @@ def _translate(text: str, context: SftContext) -> AxolotlTranslation:
         return AxolotlTranslation({}, (error("", f"The Axolotl configuration is {shown(raw)}, but takes keys."),))
     notes: list[Note] = []
     values = dict(raw)
-    for step in (_owned, _refused, _renamed, _attention):
+    for step in (_owned, preferences.method, _refused, _renamed, _attention):
         notes.extend(step(values, context))
     if context.cpu:
         notes.extend(_on_cpu(values))
     values, said = _typed(values)
     notes.extend(said)
-    notes.extend(_datasets(values))
+    notes.extend(_datasets(values, context))
     notes.extend(_sharded(values, context))
     notes.extend(lint(values))
     notes.extend(_batch(values, context))
@@ -77,8 +78,9 @@ def _owned(values: dict[str, Any], context: SftContext) -> Iterator[Note]:
         yield ignored(key, sentence.replace("{base}", context.base_model))
 
 
-def _refused(values: dict[str, Any], _: SftContext) -> Iterator[Note]:
-    for key in [key for key in values if key in REFUSED]:
+def _refused(values: dict[str, Any], context: SftContext) -> Iterator[Note]:
+    wanted = ("rl",) if context.kind == preferences.KIND else ()
+    for key in [key for key in values if key in REFUSED and key not in wanted]:
         value = values.pop(key)
         if value not in REFUSED[key].allowed:
             yield error(key, REFUSED[key].sentence.replace("{key}", key).replace("{value}", shown(value)))
@@ -157,10 +159,10 @@ def _typed(values: dict[str, Any]) -> tuple[dict[str, Any], list[Note]]:
     return typed | own | plugged, notes
 
 
-def _datasets(values: dict[str, Any]) -> Iterator[Note]:
+def _datasets(values: dict[str, Any], context: SftContext) -> Iterator[Note]:
     for key in ("datasets", "test_datasets"):
         if key in values or key == "datasets":
-            read = datasets(key, values.pop(key, None))
+            read = datasets(key, values.pop(key, None), context.kind)
             values[key] = read.items
             yield from read.notes
 

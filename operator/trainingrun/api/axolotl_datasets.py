@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from trainingrun.api import axolotl_preferences as preferences
 from trainingrun.api.axolotl_values import checked
 from trainingrun.api.key_kinds import shown
 from trainingrun.api.names import VOLUME_MOUNT
@@ -27,9 +28,9 @@ class Datasets:
     notes: list[Note] = field(default_factory=list)
 
 
-def datasets(key: str, raw: Any) -> Datasets:
-    """The data sets of `datasets` or `test_datasets`; `raw` is that key's value, anything JSON."""
-    result = Datasets()
+def datasets(key: str, raw: Any, kind: str = "sft") -> Datasets:
+    """The data sets of `datasets` or `test_datasets` of a stage of a kind; `raw` is that key's value, anything JSON."""
+    result, section = Datasets(), "preference" if kind == preferences.KIND else "dataset"
     if raw is None:
         result.notes.append(error(key, f"{key} is missing: add it, for example [{_EXAMPLE}]."))
     elif not isinstance(raw, list) or not raw:
@@ -40,9 +41,11 @@ def datasets(key: str, raw: Any) -> Datasets:
             message = f"{key}[{index}] is {shown(item)}, but takes a mapping, for example {_EXAMPLE}."
             result.notes.append(error(f"{key}[{index}]", message))
             continue
-        values, wrong = checked("dataset", item, prefix)
+        values, wrong = checked(section, item, prefix)
         result.notes.extend(wrong)
         result.notes.extend(_faults(values, item, prefix))
+        if kind == preferences.KIND:
+            result.notes.extend(preferences.strategy(values, prefix))
         if isinstance(values.get("path"), str):
             values["path"], said = _path(values["path"], f"{prefix}path")
             result.notes.extend(said)

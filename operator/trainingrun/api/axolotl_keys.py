@@ -19,7 +19,7 @@ def _known() -> Mapping[str, Mapping[str, frozenset[str]]]:
     return sections
 
 
-KNOWN: Final = _known()  # section -> key -> JSON types; sections: top, dataset, fsdp_config, special_tokens, plugin
+KNOWN: Final = _known()  # section -> key -> JSON types; sections as in axolotl_schema
 
 
 def _group(sentence: str, *names: str) -> dict[str, str]:
@@ -73,12 +73,16 @@ class Refusal:
 
 
 _WHOLE: Final = "{key} is {value}, but this stage trains whole models and merges no adapters: remove it."
-_SUPERVISED: Final = "{key} is {value}, but this stage is supervised fine-tuning: remove it."
+_PREFERENCES: Final = (
+    "{key} is {value}, but this stage is supervised fine-tuning: remove it, or make a dpo stage of it for rl: dpo."
+)
+_REWARDS: Final = "{key} is {value}, but this stage trains a language model only: remove it."
 _GONE: Final = "{key} is no longer supported by Axolotl: remove it."
 
 REFUSED: Final[Mapping[str, Refusal]] = {
     **{key: Refusal(_WHOLE) for key in ("adapter", "relora", "load_in_8bit", "load_in_4bit", "gptq", "merge_lora")},
-    **{key: Refusal(_SUPERVISED) for key in ("rl", "reward_model", "process_reward_model", "do_bench_eval")},
+    "rl": Refusal(_PREFERENCES),
+    **{key: Refusal(_REWARDS) for key in ("reward_model", "process_reward_model", "do_bench_eval")},
     **{key: Refusal(_GONE) for key in (
         "max_packed_sequence_len", "rope_scaling", "dpo_use_logits_to_keep", "dpo_generate_during_eval",
         "dpo_norm_loss", "rpo_alpha", "s2_attention", "flash_attn_rms_norm",
@@ -93,6 +97,7 @@ REFUSED: Final[Mapping[str, Refusal]] = {
 # Keys under an older name.
 RENAMED: Final[Mapping[str, str]] = {
     "evaluation_strategy": "eval_strategy",
+    "dpo_beta": "rl_beta",
     "dataset_processes": "dataset_num_proc",
     "noisy_embedding_alpha": "neftune_noise_alpha",
     "pretrain_multipack_buffer_size": "streaming_multipack_buffer_size",

@@ -17,6 +17,8 @@ from typing import Final
 _SECTIONS: Final = {
     "top": ("AxolotlInputConfig",),
     "dataset": ("SFTDataset",),
+    "preference": ("DPODataset", "SFTDataset"),
+    "preference_type": ("UserDefinedDPOType",),
     "fsdp_config": ("FSDPConfig",),
     "special_tokens": ("SpecialTokensConfig",),
 }

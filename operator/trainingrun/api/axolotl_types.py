@@ -15,6 +15,7 @@ class SftContext:
     cpu: bool
     base_model: str  # what the stage starts from, as it is called in messages
     name: str  # the stage's name
+    kind: str = "sft"  # of the stage: one of names.TUNING_KINDS
 
     @property
     def processes(self) -> int:

@@ -33,9 +33,18 @@ TOKEN_AUDIENCE: Final = "trainingrun-reports"  # the only audience that the oper
 REPORT_PATH: Final = "/v1/reports"  # where workers POST their snapshots
 
 # A name of at most 63 characters is made of run, stage, attempt and the PyTorchJob controller's own suffix:
-# 32 (run) + 1 + 21 ("evaluate-" and a variant of 12) + 1 + 4 (attempt: "a123") leaves 4 for it; pods of Jobs get a
-# generated suffix that the API server cuts to fit.
+# 32 (run) + 1 + 16 ("sft-" and a variant of 12) + 1 + 4 (attempt: "a123") leaves 9 for it: "-worker-9". Names of Jobs
+# may take 25 of the stage ("prepare-sft-" and a variant of 12 take 24); their pods get a generated suffix that the API
+# server cuts to fit.
 MAX_RUN_NAME: Final = 32
 MAX_VARIANT_NAME: Final = 12
 
-STAGE_KINDS: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release", "compare", "report", "judge")
+# A variant of whose chain one kind has several stages calls the later ones sft-NAME-2 and so on, which takes two more.
+MAX_REPEATING_NAME: Final = MAX_VARIANT_NAME - 2
+MAX_CHAIN: Final = 6  # stages of a variant
+MAX_CHAINED: Final = 16  # stages of all variants together: the status has room for 64 stages
+
+TUNING_KINDS: Final = ("sft", "dpo")  # what a stage of a variant may be
+STAGE_KINDS: Final = (
+    "tokenize", "pretrain", "convert", "evaluate", *TUNING_KINDS, "prepare", "release", "compare", "report", "judge",
+)  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, Final
 from trainingrun.api import names
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
-from trainingrun.api.training import Pretrain, Sft
+from trainingrun.api.training import Pretrain, Tuning
 
 Document = dict[str, Any]
 
@@ -66,9 +66,13 @@ _SPEC_VARIABLES: Final = {
     ),
     "world": "variables.parallelism[0] * variables.parallelism[1] * variables.parallelism[2]",
     "onCpu": (
-        "object.spec.?variants.orValue([]).filter(variant, variant.stages.exists(stage, has(stage.sft) && "
-        f"stage.sft.?gpusPerNode.orValue({_default(Sft, 'gpus_per_node')}) == 0 && "
-        f"stage.sft.?nodes.orValue({_default(Sft, 'nodes')}) > 1)).map(variant, variant.name)"
+        "object.spec.?variants.orValue([]).filter(variant, variant.stages.exists(stage, "
+        + " || ".join(
+            f"has(stage.{kind}) && stage.{kind}.?gpusPerNode.orValue({_default(Tuning, 'gpus_per_node')}) == 0 && "
+            f"stage.{kind}.?nodes.orValue({_default(Tuning, 'nodes')}) > 1"
+            for kind in names.TUNING_KINDS
+        )
+        + ")).map(variant, variant.name)"
     ),
 }
 
@@ -82,8 +86,7 @@ SPEC_CHECKS: Final = (
     ),
     Check(
         "variables.onCpu.size() == 0",
-        "The sft stage of {variants} has several nodes without GPUs, but Axolotl trains on CPU in one process: set "
-        "nodes: 1.",
+        "A stage of {variants} has several nodes without GPUs, but Axolotl trains on CPU in one process: set nodes: 1.",
         (("variants", "variables.onCpu.join(', ')"),),
     ),
 )
@@ -120,7 +123,23 @@ def _gang_same(model: type[Any], path: str, of: tuple[str, str]) -> str:
 
 _KNOBS: Final = "[" + ", ".join(f"'{one}'" for one in KNOB_SECTIONS) + "]"
 _BOTH: Final = ("object", "oldObject")
-_VARIANT: Final = ("variant.stages[0]", "old.stages[0]")
+_CHAIN: Final = ("variant.stages[at]", "old.stages[at]")
+_POSITIONS: Final = str(list(range(names.MAX_CHAIN)))
+
+
+def _started_and_changed(kind: str) -> str:
+    """CEL that holds where a stage of a kind of the variant `old` has started and is not the same in `variant`.
+
+    Such a stage is called kind-NAME, or kind-NAME-2 where it is the second of its kind in the chain.
+    """
+    number = f"{_POSITIONS}.filter(to, to <= at && has(old.stages[to].{kind})).size()"
+    same = f"{_same(f'{kind}.config', None, _CHAIN)} && {_gang_same(Tuning, kind, _CHAIN)}"
+    return (
+        f"{_POSITIONS}.exists(at, at < size(old.stages) && has(old.stages[at].{kind}) && "
+        f"('{kind}-' + old.name + ({number} == 1 ? '' : '-' + string({number}))) in variables.started && "
+        f"!(at < size(variant.stages) && has(variant.stages[at].{kind}) && {same}))"
+    )
+
 
 _CHANGE_VARIABLES: Final = {
     "started": (
@@ -136,11 +155,9 @@ _CHANGE_VARIABLES: Final = {
         + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
     ),
     "changedVariants": (
-        "object.spec.?variants.orValue([]).filter(variant, 'sft-' + variant.name in variables.started && "
-        "oldObject.spec.?variants.orValue([]).exists(old, old.name == variant.name && !("
-        + _same("sft.config", None, _VARIANT)
-        + " && "
-        + _gang_same(Sft, "sft", _VARIANT)
+        "object.spec.?variants.orValue([]).filter(variant, "
+        "oldObject.spec.?variants.orValue([]).exists(old, old.name == variant.name && ("
+        + " || ".join(_started_and_changed(kind) for kind in names.TUNING_KINDS)
         + "))).map(variant, variant.name)"
     ),
 }
@@ -173,7 +190,7 @@ CHANGE_CHECKS: Final = (
     ),
     Check(
         "variables.changedVariants.size() == 0",
-        "The sft stage of {variants} has started, so its config, nodes and gpusPerNode can't change: undo the change, "
+        "A stage of {variants} has started, so its config, nodes, gpusPerNode and place can't change: undo the change, "
         "or add a variant with another name.",
         (("variants", "variables.changedVariants.join(', ')"),),
     ),

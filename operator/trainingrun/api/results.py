@@ -6,9 +6,9 @@ from pydantic import Field
 
 from trainingrun.api.base import NAME_PATTERN, Model, Name
 from trainingrun.api.data import Placement, VolumePath
-from trainingrun.api.names import MAX_VARIANT_NAME
+from trainingrun.api.names import MAX_CHAIN, MAX_VARIANT_NAME, TUNING_KINDS
 from trainingrun.api.task_sets import TASK_SETS, TaskSet
-from trainingrun.api.training import Sft
+from trainingrun.api.training import Dpo, Sft, Tuning
 
 
 class Convert(Placement):
@@ -81,10 +81,25 @@ class Evaluate(Placement):
 
 
 class VariantStage(Model):
-    """One stage of a variant."""
+    """One stage of a variant, of exactly one kind."""
 
     sft: Sft | None = None
     """Supervised fine-tuning by Axolotl."""
+    dpo: Dpo | None = None
+    """Training on preferences by Axolotl."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that are given: one, unless the rules are broken."""
+        return tuple(kind for kind in TUNING_KINDS if getattr(self, kind) is not None)
+
+    @property
+    def tuning(self) -> Tuning:
+        """What the stage does; ValueError where it has no kind."""
+        for kind in self.kinds:
+            given: Tuning = getattr(self, kind)
+            return given
+        raise ValueError(f"A stage of a variant has no kind: give it one of {', '.join(TUNING_KINDS)}.")
 
 
 class Variant(Model):
@@ -92,8 +107,8 @@ class Variant(Model):
 
     name: Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=MAX_VARIANT_NAME)]
     """Name of the variant."""
-    stages: Annotated[list[VariantStage], Field(min_length=1, max_length=1)]
-    """What is done to the base model, in order."""
+    stages: Annotated[list[VariantStage], Field(min_length=1, max_length=MAX_CHAIN)]
+    """What is done to the base model, in order: each stage starts from the model of the one before."""
 
 
 class Push(Model):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from trainingrun.api.judging import BASE
-from trainingrun.api.names import MAX_RUN_NAME
+from trainingrun.api.names import MAX_CHAINED, MAX_REPEATING_NAME, MAX_RUN_NAME, TUNING_KINDS
 from trainingrun.api.notes import Note
+from trainingrun.api.results import Variant
 from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
 
 HOST_NAME: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # of a Service, which every pod of a PyTorchJob has
@@ -74,6 +75,17 @@ def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
 def _judges_known_models(spec: TrainingRunSpec) -> bool:
     known = {BASE, *(one.name for one in spec.variants)}
     return spec.judge is None or all(one.path is not None or one.name in known for one in spec.judge.between)
+
+
+def _fits(variant: Variant) -> bool:
+    kinds = [kind for stage in variant.stages for kind in stage.kinds]
+    return _unique(kinds) or len(variant.name) <= MAX_REPEATING_NAME
+
+
+def _confusable(run: TrainingRun) -> bool:
+    names = {variant.name for variant in run.spec.variants}
+    chains = [variant.name for variant in run.spec.variants if len(variant.stages) > 1]
+    return any(f"{name}-{number}" in names for name in chains for number in range(2, 7))
 
 
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
@@ -225,9 +237,33 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "spec.variants[].stages[]",
-        "has(self.sft)",
-        "A stage of a variant has exactly one kind: give it sft.",
-        lambda run: all(stage.sft is not None for variant in run.spec.variants for stage in variant.stages),
+        " + ".join(f"(has(self.{kind}) ? 1 : 0)" for kind in TUNING_KINDS) + " == 1",
+        f"A stage of a variant has exactly one kind: give it one of {', '.join(TUNING_KINDS)}.",
+        lambda run: all(len(stage.kinds) == 1 for variant in run.spec.variants for stage in variant.stages),
+    ),
+    Rule(
+        "spec.variants[]",
+        f"size(self.name) <= {MAX_REPEATING_NAME} || ("
+        + " && ".join(f"self.stages.filter(one, has(one.{kind})).size() <= 1" for kind in TUNING_KINDS)
+        + ")",
+        "A variant several of whose stages are of one kind has too long a name for the objects made from it: use at "
+        f"most {MAX_REPEATING_NAME} characters.",
+        lambda run: all(_fits(variant) for variant in run.spec.variants),
+    ),
+    Rule(
+        "spec.variants",
+        "self.all(one, size(one.stages) < 2 || self.all(other, "
+        "!['2', '3', '4', '5', '6'].exists(number, other.name == one.name + '-' + number)))",
+        "The stages of a variant with several would be called as those of another, whose name is the same with a "
+        "number behind it: give one of them another name.",
+        lambda run: not _confusable(run),
+    ),
+    Rule(
+        "spec.variants",
+        f"self.map(one, size(one.stages)).sum() <= {MAX_CHAINED}",
+        f"The variants have more than {MAX_CHAINED} stages in all, for which the status has no room: make another run "
+        "for some of them.",
+        lambda run: sum(len(variant.stages) for variant in run.spec.variants) <= MAX_CHAINED,
     ),
     Rule(
         "spec.judge",

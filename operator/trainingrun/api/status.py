@@ -87,7 +87,7 @@ class StageStatus(Model):
     """One stage of the run."""
 
     name: str
-    """Name of the stage: its kind, or kind-variant."""
+    """Name of the stage: its kind, kind-variant, or kind-variant-2 for the second of a kind in the variant's chain."""
     kind: str
     """Kind of the stage."""
     phase: Phase = "Pending"

@@ -92,8 +92,18 @@ class Pretrain(Gang):
     """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
 
 
-class Sft(Gang):
-    """Supervised fine-tuning: a PyTorchJob."""
+class Tuning(Gang):
+    """A stage that goes on training a model with Axolotl: a PyTorchJob."""
 
+    prepare: Placement = Placement()
+    """The Job that checks and tokenizes the data before the GPUs are taken; there is none where gpusPerNode is 0."""
     config: dict[str, Any]
     """Axolotl's own configuration under its own names; an Axolotl YAML can be pasted."""
+
+
+class Sft(Tuning):
+    """Supervised fine-tuning: a PyTorchJob."""
+
+
+class Dpo(Tuning):
+    """Training on preferences, by direct preference optimization: a PyTorchJob."""

@@ -16,12 +16,13 @@ FIRST_WAIT: Final = 30.0  # seconds until it is seen whether there is room by no
 
 
 def recovery(draft: Draft, instance: Instance) -> Recovery:
-    """The recovery policy of a stage: a variant's own, else that of pretraining."""
+    """The recovery policy of a stage: that of the variant's stage which it is, prepares, or comes after the last of,
+    else that of pretraining.
+    """
     spec = draft.context.run.spec
     for variant in spec.variants:
-        sft = variant.stages[0].sft
-        if variant.name == instance.variant and sft is not None:
-            return sft.recovery
+        if variant.name == instance.variant:
+            return variant.stages[-1 if instance.position is None else instance.position].tuning.recovery
     return spec.pretrain.recovery
 
 

@@ -19,7 +19,8 @@ from trainingrun.stages.context import Context
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.settings import Settings
 
-REOPENED: Final = frozenset({"convert", "evaluate", "release", "compare", "report", "judge"})  # whose inputs may change
+# Made again when their inputs change.
+REMADE_KINDS: Final = ("convert", "evaluate", "prepare", "release", "compare", "report", "judge")
 
 
 def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float) -> Plan:
@@ -66,7 +67,7 @@ def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         draft.set(instance.name, phase="Waiting", **fresh)
         if stage.inputs not in (None, place.inputs):
             _forget_output(draft, instance)
-    if stage.inputs in (None, place.inputs) or instance.kind not in REOPENED:
+    if stage.inputs in (None, place.inputs) or instance.kind not in REMADE_KINDS:
         return
     if stage.phase in ("Succeeded", "Waiting"):
         if instance.kind == "evaluate" and instance.variant is None:

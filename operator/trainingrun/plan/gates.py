@@ -1,13 +1,18 @@
 """What keeps a run or a stage from starting, in the order in which a user would want to hear of it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from trainingrun.api.base import quantity
+from trainingrun.api.names import TUNING_KINDS
 from trainingrun.plan import validity
 from trainingrun.plan.draft import Draft, epoch
 from trainingrun.plan.waits import LONGEST_BACKOFF, left
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import Place
+from trainingrun.stages.tuning import tuning
+
+FIXED_KINDS: Final = ("tokenize", "pretrain", *TUNING_KINDS)  # stages that no change of the spec makes anew
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ def _changed_inputs(draft: Draft) -> Gate | None:
     for instance in draft.context.instances:
         stage = draft.stages[instance.name]
         place = draft.context.places[instance.name]
-        fixed = instance.kind in ("tokenize", "pretrain", "sft") and stage.attempt > 0 and stage.phase != "Failed"
+        fixed = instance.kind in FIXED_KINDS and stage.attempt > 0 and stage.phase != "Failed"
         if fixed and stage.inputs not in (None, place.inputs):
             return Gate(
                 "InputsChanged",
@@ -78,8 +83,9 @@ def pods(draft: Draft, instance: Instance) -> int:
         return min(spec.tokenize.parallelism, spec.tokenize.shards * len(spec.data))
     if instance.kind == "pretrain":
         return spec.pretrain.nodes
-    nodes = [one.stages[0].sft.nodes for one in spec.variants if one.name == instance.variant and one.stages[0].sft]
-    return nodes[0] if instance.kind == "sft" and nodes else 1
+    if instance.kind in TUNING_KINDS:
+        return tuning(draft.context, instance).nodes
+    return 1
 
 
 def stage(draft: Draft, instance: Instance) -> Gate | None:

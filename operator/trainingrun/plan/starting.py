@@ -1,9 +1,9 @@
 """Whether a stage that stands still may start its next attempt."""
 
-from trainingrun.plan import checkpoints, gates
+from trainingrun.plan import checkpoints, gates, twins
 from trainingrun.plan.draft import Draft, timestamp
 from trainingrun.plan.gates import Gate
-from trainingrun.stages.instances import BATCH_KINDS, Instance
+from trainingrun.stages.instances import BATCH_KINDS, Instance, prepared_for
 
 
 def is_batched(instance: Instance) -> bool:
@@ -13,6 +13,8 @@ def is_batched(instance: Instance) -> bool:
 
 def try_start(draft: Draft, instance: Instance, run_gate: Gate | None) -> None:
     """Start the stage's next attempt, or say what it waits for."""
+    if _comes_too_late(draft, instance):
+        return
     waiting = _needs(draft, instance)
     batch = _batch(draft, instance) if is_batched(instance) else ()
     if waiting is None and is_batched(instance) and not batch:
@@ -21,13 +23,28 @@ def try_start(draft: Draft, instance: Instance, run_gate: Gate | None) -> None:
             return
         waiting = Gate("WaitingForCheckpoints", f"No checkpoint is waiting for {instance.name}.")
     phase = "Pending" if waiting is not None and draft.stages[instance.name].attempt == 0 else "Waiting"
-    blocked = waiting or run_gate or gates.stage(draft, instance)
+    blocked = waiting or run_gate or gates.stage(draft, instance) or twins.waits(draft, instance)
     if blocked is None:
-        _start(draft, instance, batch)
+        if not twins.follows(draft, instance):
+            _start(draft, instance, batch)
     elif blocked.reason == "Suspended":
         draft.set(instance.name, phase="Suspended", reason=blocked.reason, message=blocked.message)
     else:
         draft.set(instance.name, phase=phase, reason=blocked.reason, message=blocked.message)
+
+
+def _comes_too_late(draft: Draft, instance: Instance) -> bool:
+    """Whether the stage would prepare data for one that has started without it, under an earlier release; it is ended
+    then.
+    """
+    if instance.kind != "prepare" or draft.stages[instance.name].attempt:
+        return False
+    gang = prepared_for(instance, draft.context.instances)
+    if not draft.stages[gang.name].attempt:
+        return False
+    message = f"Stage {gang.name} has prepared its data itself."
+    draft.set(instance.name, phase="Succeeded", reason="Completed", message=message, finished_at=timestamp(draft.now))
+    return True
 
 
 def followed_to_the_end(draft: Draft, instance: Instance) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from trainingrun.api.names import TUNING_KINDS
 from trainingrun.api.status import Phase, StageStatus, TrainingRunStatus
 from trainingrun.plan import bounds, validity
 from trainingrun.plan.conditions import conditions
@@ -11,7 +12,7 @@ from trainingrun.stages.instances import GANG_KINDS
 
 # Which running stage the run's one line is about, when several run.
 TELLING_ORDER: Final = (
-    *sorted(GANG_KINDS), "tokenize", "evaluate", "convert", "compare", "judge", "release", "report",
+    "pretrain", *TUNING_KINDS, "prepare", "tokenize", "evaluate", "convert", "compare", "judge", "release", "report",
 )  # fmt: skip
 
 

@@ -9,7 +9,18 @@ from trainingrun.manifests.job import job
 from trainingrun.manifests.meta import Manifest
 from trainingrun.manifests.pod import WORKER_CONTAINER, PodPlan, pod_template
 from trainingrun.manifests.pytorchjob import pytorchjob
-from trainingrun.stages import compare, convert, evaluate, judge, pretrain, release, report, sft, tokenization
+from trainingrun.stages import (
+    compare,
+    convert,
+    evaluate,
+    judge,
+    prepare,
+    pretrain,
+    release,
+    report,
+    tokenization,
+    tuning,
+)  # fmt: skip
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import run_folder
@@ -22,7 +33,9 @@ BUILDERS: Final[dict[str, Builder]] = {
     "pretrain": pretrain.need,
     "convert": convert.need,
     "evaluate": evaluate.need,
-    "sft": sft.need,
+    "sft": tuning.need,
+    "dpo": tuning.need,
+    "prepare": prepare.need,
     "release": release.need,
     "judge": judge.need,
     "compare": compare.need,

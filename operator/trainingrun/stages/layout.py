@@ -10,7 +10,7 @@ from typing import Any, Final
 from trainingrun.api.data import DataSource
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import digest
-from trainingrun.stages.instances import Instance, instances, maker
+from trainingrun.stages.instances import Instance, instances, maker, prepared_for
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
@@ -21,6 +21,7 @@ ENGINES: Final = {
     "evaluate": "lm-eval-0.4.13",
     "sft": "axolotl-0.19.0",
     "judge": "pairs-1",
+    "dpo": "axolotl-0.19.0",
 }
 
 
@@ -143,9 +144,14 @@ def _report(run: TrainingRun, _: Translated, instance: Instance, found: dict[str
     }
 
 
-def _sft(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
-    config = translated.variants[instance.variant or ""].config
-    return {"engine": ENGINES["sft"], "base": found["convert"].inputs, "config": config}
+def _tuning(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    config = translated.tuning[instance.name].config
+    return {"engine": ENGINES[instance.kind], "base": found[instance.needs[0]].inputs, "config": config}
+
+
+def _prepare(run: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    gang = prepared_for(instance, instances(run.spec))
+    return _tuning(run, translated, gang, found)
 
 
 def _release(run: TrainingRun, _: Translated, instance: Instance, found: dict[str, Place]) -> Any:
@@ -188,7 +194,9 @@ _INPUTS: Final = {
     "pretrain": _pretrain,
     "convert": _convert,
     "evaluate": _evaluate,
-    "sft": _sft,
+    "sft": _tuning,
+    "dpo": _tuning,
+    "prepare": _prepare,
     "release": _release,
     "judge": _judge,
     "compare": _compare,

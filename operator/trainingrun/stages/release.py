@@ -9,8 +9,8 @@ from trainingrun.api.data import DataSource
 from trainingrun.api.results import Push
 from trainingrun.api.yaml_text import dumped
 from trainingrun.stages.context import Context, Need
-from trainingrun.stages.instances import Instance, instance_name
-from trainingrun.stages.layout import model_name, token_folders
+from trainingrun.stages.instances import Instance, chain, instance_name
+from trainingrun.stages.layout import ENGINES, model_name, token_folders
 from trainingrun.stages.translated import volume_path
 from trainingrun_workers.contract import ReleaseSpec, checkpoint_name
 
@@ -23,7 +23,7 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
     if variant is None:
         model, evaluated_as, base = f"{context.places['convert'].folder}/{last}", last, None
     else:
-        model = f"{context.places[instance_name('sft', variant)].folder}/model"
+        model = f"{context.places[instance.needs[0]].folder}/model"
         evaluated_as = model_name(context.run, instance)
         base = run.release.push.repository if run.release.push else context.run.metadata.name  # where readers find it
     evaluate = instance_name("evaluate", variant)
@@ -98,8 +98,15 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
     if context.skips:
         made["pretrain"]["skipped"] = [asdict(one) for one in context.skips]
     if variant is not None:
-        folder = context.places[instance_name("sft", variant)].folder
-        made["sft"] = {"engine": "axolotl", "folder": folder, "config": translated.variants[variant].config}
+        made["stages"] = [
+            {
+                "name": one.name,
+                "engine": ENGINES[one.kind],
+                "folder": context.places[one.name].folder,
+                "config": translated.tuning[one.name].config,
+            }
+            for one in chain(variant, context.instances)
+        ]
     return made
 
 

@@ -3,9 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each stage kind's image
-# Kinds without a role of their own, and in whose image they run.
-SHARED_IMAGES: Final = {"compare": "evaluate", "report": "evaluate", "judge": "evaluate"}
+ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each has an image
+
+# Kinds of stages that run in the image of another.
+SHARED: Final = {"dpo": "sft", "prepare": "sft", "compare": "evaluate", "report": "evaluate", "judge": "evaluate"}
+
+
+def role(kind: str) -> str:
+    """Whose image a stage of a kind runs in."""
+    return SHARED.get(kind, kind)
 
 
 @dataclass(frozen=True)
@@ -32,4 +38,4 @@ class Settings:
 
     def image(self, kind: str) -> str:
         """The image of a stage's kind."""
-        return self.images[SHARED_IMAGES.get(kind, kind)]
+        return self.images[role(kind)]

@@ -8,8 +8,9 @@ from trainingrun.api.axolotl_config import translate as translate_axolotl
 from trainingrun.api.nanotron_config import NanotronTranslation, PretrainContext
 from trainingrun.api.nanotron_config import translate as translate_nanotron
 from trainingrun.api.notes import Note
-from trainingrun.api.training import Sft
+from trainingrun.api.training import Tuning
 from trainingrun.api.training_run import TrainingRun
+from trainingrun.stages.instances import chain_names
 
 BASE_MODEL = "base"  # what an Axolotl configuration's base_model is until its stage puts the folder in
 
@@ -19,14 +20,15 @@ class Translated:
     """A run's configurations as the engines get them, with every note made on the way."""
 
     pretrain: NanotronTranslation
-    variants: dict[str, AxolotlTranslation]
+    tuning: dict[str, AxolotlTranslation]  # by the stage's name
+    places: dict[str, str]  # of each of these in the spec
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """All notes with their paths from the spec on, those of pretraining first."""
         notes = list(_under("spec.pretrain.config", self.pretrain.notes))
-        for name, variant in self.variants.items():
-            notes.extend(_under(f"spec.variants[{name}].stages[0].sft.config", variant.notes))
+        for name, tuning in self.tuning.items():
+            notes.extend(_under(self.places[name], tuning.notes))
         return tuple(notes)
 
 
@@ -36,13 +38,13 @@ def _under(place: str, notes: tuple[Note, ...]) -> tuple[Note, ...]:
 
 def translated(run: TrainingRun) -> Translated:
     """The translations of a run."""
-    variants = {
-        variant.name: _axolotl(variant.name, stage.sft)
-        for variant in run.spec.variants
-        for stage in variant.stages
-        if stage.sft is not None
-    }
-    return Translated(_nanotron(run), variants)
+    tuning: dict[str, AxolotlTranslation] = {}
+    places: dict[str, str] = {}
+    for variant in run.spec.variants:
+        for position, (kind, name) in enumerate(chain_names(variant)):
+            tuning[name] = _axolotl(name, kind, variant.stages[position].tuning)
+            places[name] = f"spec.variants[{variant.name}].stages[{position}].{kind}.config"
+    return Translated(_nanotron(run), tuning, places)
 
 
 def _nanotron(run: TrainingRun) -> NanotronTranslation:
@@ -62,15 +64,16 @@ def _nanotron(run: TrainingRun) -> NanotronTranslation:
     return translate_nanotron(pretrain.config, context)
 
 
-def _axolotl(variant: str, sft: Sft) -> AxolotlTranslation:
+def _axolotl(name: str, kind: str, tuning: Tuning) -> AxolotlTranslation:
     context = SftContext(
-        nodes=sft.nodes,
-        gpus_per_node=sft.gpus_per_node,
-        cpu=sft.gpus_per_node == 0,
+        nodes=tuning.nodes,
+        gpus_per_node=tuning.gpus_per_node,
+        cpu=tuning.gpus_per_node == 0,
         base_model=BASE_MODEL,
-        name=variant,
+        name=name,
+        kind=kind,
     )
-    return translate_axolotl(sft.config, context)
+    return translate_axolotl(tuning.config, context)
 
 
 def volume_path(path: str) -> str:

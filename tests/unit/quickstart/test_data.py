@@ -106,6 +106,17 @@ def test_conversations_are_a_system_turn_a_question_and_an_answer(lines: Lines, 
         assert all(turn["content"].strip() for turn in row["messages"])
 
 
+def test_of_two_answers_the_right_one_is_chosen_and_the_other_belongs_to_another_question(lines: Lines) -> None:
+    answers = {row["messages"][1]["content"]: row["messages"][2]["content"] for row in lines("sft/conversations.jsonl")}
+    pairs = lines("sft/preferences.jsonl")
+    assert len(pairs) == 16
+    for pair in pairs:
+        asked, chosen, rejected = pair["messages"][1]["content"], pair["chosen"]["content"], pair["rejected"]["content"]
+        assert [turn["role"] for turn in (*pair["messages"], pair["chosen"], pair["rejected"])] == [*TURNS, TURNS[2]]
+        assert answers[asked] == chosen != rejected
+        assert rejected in answers.values()
+
+
 def test_half_of_the_conversations_go_into_english(lines: Lines) -> None:
     asked = [row["messages"][1]["content"].split("\n")[0] for row in lines("sft/conversations.jsonl")]
     assert set(asked) == {"Translate into Italian:", "Traduci in inglese:"}

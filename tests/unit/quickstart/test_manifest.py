@@ -21,7 +21,7 @@ def manifest(data: Path) -> dict[str, Any]:
 def test_the_manifest_is_a_training_run(manifest: dict[str, Any]) -> None:
     run = TrainingRun.from_object(manifest)
     assert run.spec.pretrain.nodes == 2
-    assert [one.name for one in run.spec.variants] == ["translate"]
+    assert [one.name for one in run.spec.variants] == ["translate", "prefer"]
 
 
 def test_all_that_the_manifest_names_is_in_the_data(manifest: dict[str, Any], data: Path) -> None:
@@ -32,8 +32,9 @@ def test_all_that_the_manifest_names_is_in_the_data(manifest: dict[str, Any], da
     assert run.spec.evaluate
     for task in run.spec.evaluate.tasks:
         assert (data / str(run.spec.evaluate.task_folder) / f"{task.name}.yaml").is_file()
-    for dataset in manifest["spec"]["variants"][0]["stages"][0]["sft"]["config"]["datasets"]:
-        assert (data / dataset["path"]).is_file()
+    for stage in (one for variant in run.spec.variants for one in variant.stages):
+        for dataset in stage.tuning.config["datasets"]:
+            assert (data / dataset["path"]).is_file()
 
 
 def test_the_model_has_the_tokenizers_vocabulary(manifest: dict[str, Any], data: Path) -> None:

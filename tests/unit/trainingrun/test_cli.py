@@ -39,7 +39,8 @@ def test_the_plan_has_every_object_of_every_stage(capsys: Capture) -> None:
         for stage, work in (
             ("tokenize", "Job"), ("pretrain", "PyTorchJob"), ("convert", "Job"), ("evaluate", "Job"),
             ("release", "Job"), ("sft-translate", "PyTorchJob"), ("evaluate-translate", "Job"),
-            ("release-translate", "Job"), ("report", "Job"),
+            ("release-translate", "Job"), ("sft-prefer", "PyTorchJob"), ("dpo-prefer", "PyTorchJob"),
+            ("evaluate-prefer", "Job"), ("release-prefer", "Job"), ("report", "Job"),
         )
         for kind in ("ConfigMap", work)
     ]  # fmt: skip
@@ -125,9 +126,11 @@ def test_a_translation_is_the_configuration_that_runs_with_its_notes_as_comments
 
 def test_all_stages_are_translated_where_none_is_named(capsys: Capture) -> None:
     assert main(["translate", str(QUICKSTART)]) == 0
-    nanotron, axolotl = yaml.safe_load_all(capsys.readouterr().out)
+    nanotron, sft, same, dpo = yaml.safe_load_all(capsys.readouterr().out)
     assert "parallelism" in nanotron
-    assert axolotl["micro_batch_size"] == 1
+    assert sft["micro_batch_size"] == 1
+    assert same == sft
+    assert dpo["rl"] == "dpo"
 
 
 def test_a_translation_with_errors_fails_and_says_why(manifest: Path, capsys: Capture) -> None:
@@ -139,7 +142,9 @@ def test_a_translation_with_errors_fails_and_says_why(manifest: Path, capsys: Ca
 
 def test_a_stage_that_is_not_there_is_told(capsys: Capture) -> None:
     assert main(["translate", str(QUICKSTART), "--stage", "sft-other"]) == 2
-    assert capsys.readouterr().err.endswith("translates no stage sft-other: choose one of pretrain, sft-translate.\n")
+    assert capsys.readouterr().err.endswith(
+        "translates no stage sft-other: choose one of pretrain, sft-translate, sft-prefer, dpo-prefer.\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["plan", "check", "translate"])

@@ -46,6 +46,8 @@ SPECS: dict[str, Spec] = {
         None, 1234, 8, True, True,
     ),
     "sft": SftSpec("convert/step-00000900", {"seed": 42}, 1, 1, True, 300.0),
+    "dpo": SftSpec("sft/aaaa/model", {"rl": "dpo"}, 1, 1, True, 300.0, "prepare/aaaa"),
+    "prepare": SftSpec("sft/aaaa/model", {"rl": "dpo"}, 1, 1, True, 300.0),
     "release": ReleaseSpec(
         "model", None, None, "name", None, "mit", ("en", "it"), False, ("Once",), {"data": [{"name": "en"}]}, True
     ),

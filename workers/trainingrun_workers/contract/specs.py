@@ -130,7 +130,10 @@ class EvaluateSpec:
 
 @dataclass(frozen=True)
 class SftSpec:
-    """An SFT stage: Axolotl's configuration, already checked; the trained model lands in folder/model."""
+    """A stage of Axolotl's, sft or dpo: its configuration, already checked; the trained model lands in folder/model.
+
+    A prepare stage is given the same for one process, and leaves the data where `prepared` of the other points to.
+    """
 
     base: str  # folder of the model it starts from
     config: dict[str, Any]
@@ -138,6 +141,7 @@ class SftSpec:
     processes_per_node: int
     cpu: bool
     hang_timeout: float
+    prepared: str | None = None  # folder of the stage that has prepared the data
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,8 @@ SPECS: Final[dict[str, type[Any]]] = {
     "convert": ConvertSpec,
     "evaluate": EvaluateSpec,
     "sft": SftSpec,
+    "dpo": SftSpec,
+    "prepare": SftSpec,
     "release": ReleaseSpec,
     "judge": JudgeSpec,
     "compare": EvaluateSpec,

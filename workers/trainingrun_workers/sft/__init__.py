@@ -1,4 +1,4 @@
-"""The sft stage: Axolotl fine-tunes a model on conversations, from the newest complete checkpoint on."""
+"""The sft and dpo stages: Axolotl trains a model on conversations or preferences, from its newest checkpoint on."""
 
 import os
 from typing import Any
@@ -42,7 +42,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
         tuples = {name: tuple(fields.get(name, ())) for name in ("checkpoints", "notes")}
         reporter.update(**{**fields, **tuples})
 
-    result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
+    result = verdict(launch(gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
     if node_rank() == 0:
         claim.check()
         mark_complete(folder, result.output)
@@ -55,11 +55,14 @@ def _prepare(spec: SftSpec, volume: Volume, claim: Claim) -> None:
     checkpoints = Checkpoints(claim.folder / contract.CHECKPOINT_FOLDER)
     checkpoints.clear_torn()
     prepared = Prepared(claim.folder, claim.name)
-    if not prepared.reuse(files, keep=checkpoints.newest() is not None):
+    if prepared.reuse(files, keep=checkpoints.newest() is not None):
+        return
+    if not (spec.prepared and prepared.adopt(volume.path(spec.prepared), files)):
         datasets.check(spec.config, volume)
 
 
-def _gang(stage_input: StageInput, spec: SftSpec, volume: Volume) -> Gang:
+def gang(stage_input: StageInput, spec: SftSpec, volume: Volume) -> Gang:
+    """The ranks of a stage."""
     return Gang(
         module="trainingrun_workers.sft.rank",
         argv=(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.errors import BadData
-from trainingrun_workers.sft import conversations, settings
+from trainingrun_workers.sft import conversations, preferences, settings
 from trainingrun_workers.volume import Volume
 
 _TABLES: Final = (".parquet", ".arrow", ".csv", ".txt")  # Axolotl reads all other files as JSON
@@ -31,13 +31,15 @@ def files(config: dict[str, Any], volume: Volume) -> dict[str, list[int]]:
 
 def check(config: dict[str, Any], volume: Volume) -> None:
     """BadData that names file and line of the first row that can't be trained on."""
+    pairs = preferences.is_preferences(config)
     for item, paths in _local(config, volume):
+        rule = preferences.Pairs.of(item, config) if pairs else conversations.Fields.of(item, config)
         for path in paths:
             shown = str(path.relative_to(volume.root))
             if _is_json(item, path):
-                conversations.check_json(path, shown, conversations.Fields.of(item))
+                conversations.check_json(path, shown, rule)
             elif path.suffix == ".parquet":
-                conversations.check_parquet(path, shown, conversations.Fields.of(item))
+                conversations.check_parquet(path, shown, rule, rows=pairs)
 
 
 def _local(config: dict[str, Any], volume: Volume) -> Iterator[tuple[dict[str, Any], list[Path]]]:

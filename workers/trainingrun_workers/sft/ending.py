@@ -34,7 +34,7 @@ def output(state: Any, record: Record, counts: RowCounts, spec: SftSpec) -> dict
         "overlong": counts.overlong,
         "unlabelled": counts.unlabelled,
         "tokens": record.tokens,
-        "trainedTokens": record.trained_tokens,
+        **(record.rewards or {"trainedTokens": record.trained_tokens}),
         "cpu": spec.cpu,
         "axolotlVersion": metadata.version("axolotl"),
         "transformersVersion": metadata.version("transformers"),

@@ -4,6 +4,7 @@ Axolotl makes the plugin itself, by name; `begin` says before for what.
 """
 
 import dataclasses
+import gc
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 import torch.distributed
 from axolotl.integrations.base import BasePlugin
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.errors import BadData, Preempted
@@ -61,8 +62,11 @@ class ProgressPlugin(BasePlugin):  # type: ignore[misc]  # Axolotl is only in it
 
     def post_trainer_create(self, cfg: Any, trainer: Any) -> None:
         """Keep the trainer at hand, set its order of data, and leave the printing of its logs to the record."""
-        _begun[0].trainer, _begun[0].order = trainer, PackingOrder(trainer, cfg.seed)
-        trainer.remove_callback(PrinterCallback)
+        _begun[0].trainer = trainer
+        if not cfg.rl:  # pairs of answers are not packed
+            _begun[0].order = PackingOrder(trainer, cfg.seed)
+        for printer in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(printer)
 
 
 class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only in the image
@@ -89,6 +93,8 @@ class Following(TrainerCallback):  # type: ignore[misc]  # transformers is only 
         if self._rank.rank == 0:
             session.record = Record(self._rank, session.claim, state.global_step, state.max_steps)
             self._rank.report(now=True, notes=session.notes(), **self._steps())
+        if session.order is None:
+            gc.freeze()  # Axolotl's trainer for pairs collects garbage at each step, which takes longer than the step
         self._rank.beat(state.global_step, Activity.STARTING)
         if state.global_step >= state.max_steps:  # the trainer would do another one
             raise AlreadyTrainedError

@@ -33,17 +33,17 @@ class RowCounts:
         """Rows that are not trained on."""
         return self.rows - self.kept
 
-    def notes(self, sequence_length: int) -> tuple[str, ...]:
-        """A sentence for each kind of dropped rows."""
+    def notes(self, sequence_length: int, rows: str = "conversations") -> tuple[str, ...]:
+        """A sentence for each kind of dropped rows, which are called `rows`."""
         notes = []
         if self.overlong:
             notes.append(
-                f"{self.overlong} of {self.rows} conversations are longer than sequence_len {sequence_length} and "
+                f"{self.overlong} of {self.rows} {rows} are longer than sequence_len {sequence_length} and "
                 "were dropped: raise it to train on them."
             )
         if self.unlabelled:
             notes.append(
-                f"{self.unlabelled} of {self.rows} conversations have no token to train on and were dropped: look at "
+                f"{self.unlabelled} of {self.rows} {rows} have no token to train on and were dropped: look at "
                 "roles_to_train."
             )
         return tuple(notes)
@@ -74,6 +74,19 @@ class Prepared:
         for name in _LEFT_BY_KILLED:
             (self.folder / name).unlink(missing_ok=True)
         return whole is not None
+
+    def adopt(self, stage: Path, files: dict[str, list[int]]) -> bool:
+        """Take over the data that another stage has prepared from these files; whether there were any.
+
+        They are moved, since nothing else needs them: the stage that prepared them has told what is to be told.
+        """
+        for path in sorted(stage.glob(f"{_PREFIX}*")):
+            marker = read_marker(path)
+            if marker is not None and marker["files"] == files:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                path.rename(self.folder)
+                return True
+        return False
 
     def finish(self, counts: RowCounts, files: dict[str, list[int]]) -> None:
         """Mark the folder, once all of it is written."""

@@ -1,4 +1,4 @@
-"""One rank of the sft stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
+"""One rank of an sft, dpo or prepare stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from trainingrun_workers.contract import ExitCode, Result, SftSpec, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
 from trainingrun_workers.offline import go_offline
-from trainingrun_workers.sft import datasets, settings
+from trainingrun_workers.sft import datasets, preferences, settings
 from trainingrun_workers.sft.checkpoints import Checkpoints
 from trainingrun_workers.sft.failures import Phase, Progress
 from trainingrun_workers.sft.prepared import Prepared
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _OF_TORCHRUN: Final = (
     "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT",
 )  # fmt: skip
+_COUNTS: Final = ("rows", "dropped", "overlong", "unlabelled", "trainedTokens")
 _KILLED: Final = 128 + int(signal.SIGTERM)
 
 
@@ -39,14 +40,17 @@ def main(rank: LaunchedRank) -> Result:
     rank.beat(0, Activity.LOADING)
     with _ends_at_once(rank) as saves_on_stop:
         _set_environment(rank, spec)
-        return _Training(rank, spec, volume, Claim.of(stage_input, volume)).run(saves_on_stop)
+        prepares = stage_input.kind == "prepare"
+        work = _Training(rank, spec, volume, Claim.of(stage_input, volume), prepares)
+        return work.prepare() if prepares else work.run(saves_on_stop)
 
 
 class _Training:
     """The stage's work with Axolotl, which is imported here and no earlier."""
 
-    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, claim: Claim) -> None:
+    def __init__(self, rank: LaunchedRank, spec: SftSpec, volume: Volume, claim: Claim, prepares: bool) -> None:
         self._rank = rank
+        self._prepares = prepares
         self._spec = spec
         self._volume = volume
         self._claim = claim
@@ -76,26 +80,12 @@ class _Training:
 
     def _train(self, session: "Session") -> tuple[Any, Any]:
         """Axolotl's configuration as it ran and the trainer's last state."""
-        from axolotl.cli.args import TrainerCliArgs
-        from axolotl.cli.config import load_cfg
-        from axolotl.common.datasets import load_datasets
         from axolotl.train import save_trained_model, train
-        from axolotl.utils.dict import DictDefault
         from transformers import set_seed
 
-        from trainingrun_workers.sft import plugin, preparing
+        from trainingrun_workers.sft import plugin
 
-        newest = self._checkpoints.newest()
-        resume = self._checkpoints.path(newest) if newest else None
-        plain = settings.axolotl_config(self._spec, self._volume, self._workspace, self._prepared.folder, resume)
-        config = load_cfg(DictDefault(plain))
-        self._enter(Phase.READING, "preparing the data")
-        set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
-        with preparing.watched() as counts:
-            data = load_datasets(cfg=config, cli_args=TrainerCliArgs())
-        if counts:
-            self._claim.check()
-            self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
+        config, data = self._read()
         self._enter(Phase.BUILDING, "loading the model")
         set_seed(config.seed)
         try:
@@ -104,13 +94,59 @@ class _Training:
             save_trained_model(config, session.trainer, session.trainer.model)
         return config, session.trainer.state
 
+    def prepare(self) -> Result:
+        """Only check and tokenize the data, for a gang that trains on them later; no GPU is needed."""
+        with self._progress.translated(lambda: None):
+            self._read()
+        counts = self._prepared.counts()
+        output = {"rows": counts.rows, **self._dropped(), "cpu": self._spec.cpu}
+        self._rank.report(now=True, step=1, total=1, counts=output, notes=self._notes(), activity="done")
+        kept = f"{counts.kept} of {counts.rows} {self._rows} are ready to be trained on."
+        return Result(int(ExitCode.DONE), "Completed", kept, None, output)
+
+    def _read(self) -> tuple[Any, Any]:
+        """Axolotl's configuration, and the data, which lie prepared on the volume afterwards."""
+        from axolotl.cli.args import TrainerCliArgs
+        from axolotl.cli.config import load_cfg
+        from axolotl.common.datasets import load_datasets, load_preference_datasets
+        from axolotl.utils.dict import DictDefault
+        from transformers import set_seed
+
+        from trainingrun_workers.sft import preparing
+
+        newest = self._checkpoints.newest()
+        resume = self._checkpoints.path(newest) if newest else None
+        plain = settings.axolotl_config(self._spec, self._volume, self._workspace, self._prepared.folder, resume)
+        if self._prepares:
+            plain = settings.without_gpus(plain)
+        config = load_cfg(DictDefault(plain))
+        settings.restore_data_sets(config, plain)
+        self._enter(Phase.READING, "preparing the data")
+        set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
+        load = load_preference_datasets if config.rl else load_datasets
+        with preparing.watched(bool(config.rl)) as counts:
+            data = load(cfg=config, cli_args=TrainerCliArgs())
+        if counts:
+            self._claim.check()
+            self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
+        return config, data
+
+    @property
+    def _rows(self) -> str:
+        """What the rows of the data are called in messages."""
+        return "pairs of answers" if preferences.is_preferences(self._spec.config) else "conversations"
+
+    def _dropped(self) -> dict[str, int]:
+        counts = self._prepared.counts()
+        return {"dropped": counts.dropped, "overlong": counts.overlong, "unlabelled": counts.unlabelled}
+
     def _enter(self, phase: Phase, activity: str) -> None:
         self._progress.phase = phase
         self._rank.beat(0, Activity.LOADING)
         self._rank.report(now=True, activity=activity)
 
     def _notes(self) -> tuple[str, ...]:
-        return self._prepared.counts().notes(self._spec.config.get("sequence_len", 512))
+        return self._prepared.counts().notes(self._spec.config.get("sequence_len", 512), self._rows)
 
     def _finish(self, config: Any, state: Any, session: "Session") -> Result:
         from trainingrun_workers.sft import ending, publishing
@@ -125,7 +161,7 @@ class _Training:
         publishing.publish(self._workspace, self._folder, {"steps": state.global_step})
         self._prepared.remove()
         shutil.rmtree(self._workspace, ignore_errors=True)
-        counts = {name: output[name] for name in ("rows", "dropped", "overlong", "unlabelled", "trainedTokens")}
+        counts = {name: output[name] for name in _COUNTS if name in output}
         self._rank.report(now=True, step=state.global_step, eta_seconds=0.0, counts=counts, activity="done")
         return Result(int(ExitCode.DONE), "Completed", message, state.global_step, output)
 

@@ -10,6 +10,8 @@ from trainingrun_workers.launched import LaunchedRank
 from trainingrun_workers.pretrain.curve import Curve, read
 
 SMOOTHING: Final = 0.2  # of the newest interval in the speed that is shown
+REWARDS: Final = {"rewardAccuracy": "rewards/accuracies", "rewardMargin": "rewards/margins"}
+_SEEN: Final = "num_tokens"  # of TRL's trainer, since its process began
 LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -17,14 +19,16 @@ class Record:
     """Takes what Axolotl's trainer logs; for rank 0, from `step` on.
 
     A line of the curve has the keys of `pretrain.curve`; its tokens are all that the model has seen, padding as well,
-    and trainedTokens those with a label.
+    and trainedTokens those with a label. Training on pairs of answers has the keys of `REWARDS` instead of the latter:
+    the share of pairs in which the chosen answer has the higher reward, and by how much.
     """
 
     def __init__(self, rank: LaunchedRank, claim: Claim, step: int, total: int) -> None:
         self.curve = Curve(claim, step)
         before = next(iter(read(claim.folder)[-1:]), {})  # the last line that the curve has kept
-        self.tokens = int(before.get("tokens", 0))
+        self.tokens = self._before = int(before.get("tokens", 0))
         self.trained_tokens = int(before.get("trainedTokens", 0))
+        self.rewards: dict[str, float | None] = {key: before[key] for key in REWARDS if key in before}
         self._rank = rank
         self._total = total
         self._speed = 0.0
@@ -38,14 +42,13 @@ class Record:
             return
         loss, norm = float(logs["loss"]), _number(logs.get("grad_norm"))
         rate = _number(logs.get("learning_rate"))
-        self.tokens = int(logs.get("tokens/total", self.tokens))
-        self.trained_tokens = int(logs.get("tokens/trainable", self.trained_tokens))
+        self._count(logs)
         self._measure(step)
+        own = self.rewards or {"trainedTokens": self.trained_tokens}
         self.curve.add(
             {
-                "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": self.tokens,
-                "trainedTokens": self.trained_tokens, "tokensPerSecond": round(self._speed, 1),
-                "time": round(time.time(), 3),
+                "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": self.tokens, **own,
+                "tokensPerSecond": round(self._speed, 1), "time": round(time.time(), 3),
             }
         )  # fmt: skip
         self._rank.report(
@@ -56,6 +59,14 @@ class Record:
             "step %d/%d  loss %.4f  lr %.3g  grad norm %.3g  %.0f tokens/s",
             step, self._total, loss, rate or 0.0, norm or math.nan, self._speed,
         )  # fmt: skip
+
+    def _count(self, logs: dict[str, Any]) -> None:
+        self.rewards = {key: _number(logs[name]) for key, name in REWARDS.items() if name in logs}
+        self.trained_tokens = int(logs.get("tokens/trainable", self.trained_tokens))
+        if _SEEN in logs:
+            self.tokens = self._before + int(float(logs[_SEEN]))
+        else:
+            self.tokens = int(logs.get("tokens/total", self.tokens))
 
     def _measure(self, step: int) -> None:
         now = time.monotonic()

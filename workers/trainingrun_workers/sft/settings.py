@@ -20,6 +20,20 @@ _QUIET: Final = {
 }
 
 
+# What only the training needs, and what a pod without a GPU is refused for; none of it changes the prepared data.
+_OF_TRAINING: Final = (
+    "bf16", "fp16", "tf32", "bfloat16", "float16", "fp8", "fp8_config", "fsdp_config", "fsdp_version", "dp_shard_size",
+    "dp_replicate_size", "tensor_parallel_size", "context_parallel_size", "sequence_parallel_degree", "torch_compile",
+    "gradient_checkpointing", "activation_offloading", "layer_offloading",
+)  # fmt: skip
+
+
+def without_gpus(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration for GPUs as it prepares the same data without one."""
+    kept = {key: value for key, value in config.items() if key not in _OF_TRAINING}
+    return kept | {"bf16": False, "attn_implementation": "sdpa"}
+
+
 def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, resume: Path | None) -> dict[str, Any]:
     """The configuration that runs: base model, data and outputs are paths of this pod.
 
@@ -48,6 +62,21 @@ def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, 
         config.setdefault("dataloader_num_workers", 0)  # there is no GPU to keep busy meanwhile
         config["dataloader_pin_memory"] = False
     return config
+
+
+def restore_data_sets(config: Any, given: dict[str, Any]) -> None:
+    """Put back what Axolotl's validation has dropped of the data sets.
+
+    It takes each for one of several kinds by the number of keys that it knows, and drops the others without a word:
+    field_chosen of a data set of pairs, for example, which has ds_type as well.
+    """
+    for key in ("datasets", "test_datasets"):
+        pairs = zip(config[key] or (), given.get(key) or (), strict=True)
+        restored = [
+            type(validated)({**validated, **item}) for validated, item in pairs
+        ]  # which reads keys as attributes
+        if restored:
+            config[key] = restored
 
 
 def environment(spec: SftSpec) -> dict[str, str]:

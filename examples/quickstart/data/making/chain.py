@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from making import conversations, handbook, ledger, python_library, questions, split, tables, vocabulary
 
@@ -46,13 +46,15 @@ def _write(
 
     files = vocabulary.write(tokenizer, out / "tokenizer")
     files += tables.write_code(out / "raw" / "code", code)
-    rows: dict[str, list[conversations.Conversation]] = {"conversations": [], "held_out": []}
+    rows: dict[str, list[Any]] = {"conversations": [], "preferences": [], "held_out": []}
     english = sections["en"]
     for language, part in sections.items():
         files += tables.write_text(out / "raw" / language, language, part.trained, version, count)
         files += questions.write_tasks(out / "evaluation", language, split.paragraphs(part.held_out))
         if language in languages[1:]:
-            rows["conversations"] += conversations.conversations(english.trained, part.trained, language, count)
+            trained = conversations.conversations(english.trained, part.trained, language, count)
+            rows["conversations"] += trained
+            rows["preferences"] += conversations.preferences(trained, count)
             rows["held_out"] += conversations.conversations(english.held_out, part.held_out, language, count)
     return files + [questions.write_lines(out / "sft" / f"{name}.jsonl", some) for name, some in rows.items()]
 

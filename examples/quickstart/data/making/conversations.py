@@ -1,4 +1,4 @@
-"""Conversations for supervised fine-tuning: translate this paragraph, from English and into it."""
+"""Conversations and pairs of answers to train on: translate this paragraph, from English and into it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Final
 from making.handbook import Document, order
 
 ROWS: Final = 1000  # a language, at most
+PAIRS: Final = 16  # a language, at most: few, that a small model can learn by heart in a minute
 MOST_TOKENS: Final = 220  # of a conversation's contents; with the turns' marks it fits into 256
 CHARACTERS: Final = range(12, 400)
 SYSTEM: Final = "You translate between English and {name}."
@@ -28,6 +29,7 @@ PHRASES: Final = {
 }
 
 Conversation = dict[str, list[dict[str, str]]]
+Preference = dict[str, Any]
 
 
 def conversations(
@@ -41,6 +43,22 @@ def conversations(
         if sum(count(turn["content"]) for turn in one["messages"]) <= MOST_TOKENS:
             found.append(one)
     return found[:ROWS]
+
+
+def preferences(rows: Sequence[Conversation], count: Callable[[str], int]) -> list[Preference]:
+    """Up to PAIRS questions of conversations with two answers: the right one, and that to the question after next.
+
+    That is a translation in the same direction, but of another paragraph.
+    """
+    found: list[Preference] = []
+    for row, other in zip(rows, rows[2:], strict=False):
+        *asked, chosen = row["messages"]
+        rejected = other["messages"][-1]
+        longest = max(count(answer["content"]) for answer in (chosen, rejected))
+        fits = sum(count(turn["content"]) for turn in asked) + longest <= MOST_TOKENS
+        if fits and chosen != rejected:
+            found.append({"messages": asked, "chosen": chosen, "rejected": rejected})
+    return found[:PAIRS]
 
 
 def _pairs(english: Sequence[Document], other: Sequence[Document]) -> set[tuple[str, str]]:

@@ -23,7 +23,7 @@ Made by `make.py` and never edited; `make.py --check` compares every file with `
 
 Changed: HTML taken away, numbers of headings left out, white space made single, cut into sections, paragraphs that a
 translation left in English left out; for `sft/` and `evaluation/`, single paragraphs chosen, cut, and in the wrong
-answers their words reordered.
+answers their words reordered; in `sft/preferences.jsonl` the answer to another question.
 
 ## The code
 `raw/code/`: modules of Python {python}'s standard library that have no copyright notice of their own, whole and

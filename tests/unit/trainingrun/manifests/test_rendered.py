@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from admission_cases import A_JUDGE
-from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares
+from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares, a_training_run
 from trainingrun.api import names
+from trainingrun.manifests.meta import Child
+from trainingrun.stages.instances import instances
 from trainingrun.stages.settings import Settings
 from trainingrun_workers.contract import StageInput
 
@@ -114,7 +116,7 @@ def test_every_stage_input_can_be_read_back_by_the_workers() -> None:
     manifest["spec"]["judge"] = A_JUDGE
     objects = rendered(manifest)
     documents = [one["data"][names.INPUT_FILE] for one in objects if one["kind"] == "ConfigMap"]
-    assert {StageInput.from_json(text).kind for text in documents} == set(names.STAGE_KINDS)
+    assert {StageInput.from_json(text).kind for text in documents} == {*names.STAGE_KINDS} - {"prepare"}
     for text in documents:
         assert StageInput.from_json(text).to_json() == text
 
@@ -130,13 +132,23 @@ def test_names_of_objects_and_pods_fit_even_for_the_longest_run_and_variant() ->
     assert len(longest) + len("-worker-99") <= 63
 
 
+@pytest.mark.parametrize(("kinds", "length"), [("sft dpo", 12), ("sft sft dpo dpo", 10)])
+def test_names_fit_for_the_longest_chain_with_gpus(kinds: str, length: int) -> None:
+    tuning = {"config": {}}  # which would be refused: only the names are looked at
+    variant = {"name": "v" * length, "stages": [{kind: tuning} for kind in kinds.split()]}
+    run = a_training_run("r" * names.MAX_RUN_NAME, variants=[variant])
+    for one in instances(run.spec):
+        gang_s = "-worker-9" if one.is_gang else ""
+        assert len(Child(run.metadata, one.name, 999).name + gang_s) <= 63
+
+
 def test_a_gang_of_one_has_no_worker_replicas_since_zero_would_make_a_pod() -> None:
     gangs = {
         one["metadata"]["labels"][names.LABEL_STAGE]: set(one["spec"]["pytorchReplicaSpecs"])
         for one in rendered()
         if one["kind"] == "PyTorchJob"
     }
-    assert gangs == {"pretrain": {"Master", "Worker"}, "sft-translate": {"Master"}}
+    assert gangs == {"pretrain": {"Master", "Worker"}, "sft-translate": {"Master"}, "dpo-prefer": {"Master"}}
 
 
 def test_gpus_devices_and_the_network_profile_reach_the_gang() -> None:

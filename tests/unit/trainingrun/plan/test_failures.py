@@ -216,6 +216,7 @@ def test_a_failed_variant_does_not_keep_the_base_model_from_its_release() -> Non
     world.completes("release").settle()
     assert world.stage("release").phase == "Succeeded"
     assert world.run.status.phase == "Failed"
+    assert world.stage("sft-prefer").message.startswith("As stage sft-translate: ")
 
 
 def test_a_missing_claim_is_waited_for() -> None:

@@ -93,3 +93,14 @@ def test_a_torn_parquet_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadData, match="a.parquet can't be read as parquet"):
         check_parquet(tmp_path / "a.parquet", "a.parquet", Fields.of(CHAT))
+
+
+@pytest.mark.parametrize("content", ["", "  ", None, []])
+def test_an_empty_turn_is_refused_but_a_system_s(tmp_path: Path, content: Any) -> None:
+    system = {"messages": [{"role": "system", "content": content}, *GOOD["messages"]]}
+    check_json(write(tmp_path / "a", system), "a", Fields.of(CHAT))
+    empty = {"messages": [GOOD["messages"][0], {"role": "assistant", "content": content}]}
+
+    assert fault(write(tmp_path / "a", GOOD, empty), CHAT) == (
+        "chats.jsonl line 2 has an empty message 2: mend or remove it."
+    )

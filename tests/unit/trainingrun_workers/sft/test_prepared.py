@@ -15,6 +15,22 @@ def half_written(folder: Path) -> Prepared:
     return prepared
 
 
+def test_data_that_another_stage_has_prepared_are_moved_here_once(tmp_path: Path) -> None:
+    theirs = Prepared(tmp_path / "prepare", "uid-a1")
+    theirs.reuse(FILES, keep=False)
+    (theirs.folder / "rows").write_text("rows")
+    mine = Prepared(tmp_path / "sft", "uid-a1")
+    mine.reuse(FILES, keep=False)
+
+    assert not mine.adopt(tmp_path / "prepare", FILES), "they are not whole"
+    theirs.finish(RowCounts(5, 1, 0, 4), FILES)
+    assert not mine.adopt(tmp_path / "prepare", {"sft/a.jsonl": [11, 99]}), "the files have changed since"
+    assert mine.adopt(tmp_path / "prepare", FILES)
+    assert (mine.folder / "rows").read_text() == "rows"
+    assert mine.counts() == RowCounts(5, 1, 0, 4)
+    assert not mine.adopt(tmp_path / "prepare", FILES)
+
+
 def test_half_of_the_data_is_removed(tmp_path: Path) -> None:
     prepared = half_written(tmp_path)
 
