@@ -1,6 +1,6 @@
 """The way of a run from its first pass to its last, with no cluster."""
 
-from builders import World, a_manifest
+from builders import PREFER, TRANSLATE, World, a_manifest
 from trainingrun.api import names
 
 
@@ -93,7 +93,7 @@ def test_a_variant_added_to_a_finished_run_trains_only_that() -> None:
     fresh = {one["metadata"]["labels"][names.LABEL_STAGE] for one in world.everything_ever_applied[applied:]}
     assert fresh == {"sft-translate"}
     assert world.run.status.phase == "Running"
-    for stage in ("sft-translate", "evaluate-translate", "release-translate"):
+    for stage in (*TRANSLATE, *PREFER[1:]):
         world.completes(stage).settle()
     assert world.stage("report").attempt == 2, "the new model belongs into the comparison"
 

@@ -32,7 +32,7 @@ def test_the_report_waits_for_the_scores_of_every_model() -> None:
     for stage in ("convert", "evaluate"):
         while world.stage(stage).phase == "Running":
             world.finishes_batch(stage)
-    for stage in ("release", "sft-translate", "evaluate-translate"):
+    for stage in ("release", "sft-translate", "evaluate-translate", "dpo-prefer", "evaluate-prefer"):
         assert world.stage("report").phase == "Pending"
         world.completes(stage).settle()
     assert (world.stage("report").phase, world.stage("report").message) == ("Pending", "Waiting for stage compare.")

@@ -32,7 +32,7 @@ def converted(made: dict[str, Any]) -> World:
 
 
 def running(world: World) -> set[str]:
-    return {one.name for one in world.run.status.stages if one.phase == "Running"} - {"release"}
+    return {one.name for one in world.run.status.stages if one.phase == "Running"} - {"release", "report"}
 
 
 def given(world: World, stage: str) -> StageInput:
@@ -49,7 +49,7 @@ def test_a_run_with_one_fine_tuning_has_the_stages_and_folders_that_it_always_ha
     made["spec"]["variants"] = made["spec"]["variants"][:1]
     world = World(made)
     places = Context(world.run, SETTINGS).places
-    assert list(places)[5:] == list(TRANSLATE)
+    assert list(places)[5:] == [*TRANSLATE, "report"]
     assert places["sft-translate"].folder == "artifacts/sft/267481e1a86a"
     assert places["evaluate-translate"].folder == "artifacts/evaluate/292fd6d6b45d"
     assert places["release-translate"].folder == "artifacts/release/f8d8d01cf083"
@@ -90,30 +90,30 @@ def test_an_earlier_stage_s_configuration_moves_the_folders_of_the_later_ones() 
     other["spec"]["variants"][0]["stages"][0]["sft"]["config"]["learning_rate"] = 0.5
     places = [Context(World(made).run, SETTINGS).places for made in (one, other)]
     moved = {name for name in places[0] if places[0][name] != places[1][name]}
-    assert moved == {"sft-translate", "dpo-translate", "evaluate-translate", "release-translate"}
+    assert moved == {"sft-translate", "dpo-translate", "evaluate-translate", "release-translate", "report"}
 
 
 def test_a_chain_added_to_a_finished_run_trains_only_that() -> None:
     made = a_manifest()
     variants = made["spec"].pop("variants")
     world = converted(made | {"spec": made["spec"] | {"variants": variants[:1]}})
-    for stage in ("release", *TRANSLATE):
+    for stage in ("release", *TRANSLATE, "report"):
         world.completes(stage).settle()
     assert world.run.status.phase == "Succeeded"
     applied = len(world.everything_ever_applied)
     world.edit(variants=variants)
     world.settle()
     assert world.stage("sft-prefer").phase == "Succeeded", "it is the same as sft-translate"
-    for stage in PREFER[1:]:
+    for stage in (*PREFER[1:], "report"):
         world.completes(stage).settle()
     assert world.run.status.phase == "Succeeded"
-    assert fresh_stages(world, applied) == set(PREFER[1:])
+    assert fresh_stages(world, applied) == {*PREFER[1:], "report"}
 
 
 def test_a_stage_added_to_a_finished_chain_trains_only_that_and_scores_and_releases_anew() -> None:
     made = manifest("sft")
     world = converted(made)
-    for stage in ("release", *TRANSLATE):
+    for stage in ("release", *TRANSLATE, "report"):
         world.completes(stage).settle()
     applied = len(world.everything_ever_applied)
     variant = copy.deepcopy(world.manifest["spec"]["variants"][0])
@@ -123,8 +123,9 @@ def test_a_stage_added_to_a_finished_chain_trains_only_that_and_scores_and_relea
     for stage in ("dpo-translate", "evaluate-translate", "release-translate"):
         assert running(world) == {stage}
         world.completes(stage).settle()
+    world.completes("report").settle()
     assert world.run.status.phase == "Succeeded"
-    assert fresh_stages(world, applied) == {"dpo-translate", "evaluate-translate", "release-translate"}
+    assert fresh_stages(world, applied) == {"dpo-translate", "evaluate-translate", "release-translate", "report"}
 
 
 def test_what_two_variants_begin_with_is_trained_once_and_serves_both() -> None:
@@ -203,7 +204,7 @@ def test_without_gpus_a_gang_prepares_its_own_data() -> None:
 def test_a_gang_that_an_earlier_release_has_started_gets_no_data_prepared_any_more() -> None:
     world = converted(manifest("sft", gpus=8))
     world.completes("prepare-sft-translate").settle()
-    for stage in ("sft-translate", "evaluate-translate", "release-translate", "release"):
+    for stage in ("sft-translate", "evaluate-translate", "release-translate", "release", "report"):
         world.completes(stage).settle()
     stages = world.manifest["status"]["stages"]
     world.manifest["status"]["stages"] = [one for one in stages if one["kind"] != "prepare"]

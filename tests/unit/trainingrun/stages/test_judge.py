@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from admission_cases import A_JUDGE
-from builders import SETTINGS, World, a_manifest, a_training_run
+from builders import PREFER, SETTINGS, World, a_manifest, a_training_run
 from trainingrun.stages.context import Context
 from trainingrun_workers.contract import ExitCode, JudgeSpec, Result, StageInput
 
@@ -130,7 +130,7 @@ def test_a_judge_that_refuses_fails_its_stage_until_the_run_changes_and_the_rele
     refused = Result(int(ExitCode.BAD_CONFIG), "JudgeRefused", "The judge does not take the key: mend JUDGE_API_KEY.")
     world.fails("judge", 78, refused).wait(10)
     assert (world.stage("judge").phase, world.stage("judge").reason) == ("Failed", "JudgeRefused")
-    for stage in ("evaluate", "evaluate-translate", "release", "release-translate"):
+    for stage in ("evaluate", "evaluate-translate", "release", "release-translate", *PREFER[1:]):
         while world.stage(stage).phase == "Running":
             world.finishes_batch(stage)
     assert {one.phase for one in world.run.status.stages if one.kind == "release"} == {"Succeeded"}
