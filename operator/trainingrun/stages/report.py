@@ -12,11 +12,14 @@ from trainingrun_workers.contract import ReportedCurve, ReportedModel, ReportSpe
 
 def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
     """Every model with its scores, the base model's last checkpoint first, and every stage that trained."""
-    gangs = [one.name for one in context.instances if one.is_gang]
+    gangs: dict[str, str] = {}  # by their folder: what several variants begin with is trained once, and drawn once
+    for one in context.instances:
+        if one.is_gang:
+            gangs.setdefault(context.places[one.name].folder, one.name)
     spec = ReportSpec(
         name=context.run.metadata.name,
         models=tuple(_models(context)),
-        curves=tuple(ReportedCurve(name, context.places[name].folder) for name in gangs),
+        curves=tuple(ReportedCurve(name, folder) for folder, name in gangs.items()),
         progression=context.places["evaluate"].folder,
     )
     return Need(spec=spec, placement=context.run.spec.release)

@@ -48,7 +48,11 @@ def test_the_folder_of_a_run_without_the_new_fields_is_what_it_was() -> None:
 )
 def test_a_field_that_changes_what_is_released_moves_the_released_folders_alone(field: dict[str, Any]) -> None:
     before, after = context().places, context(**field).places
-    assert {name for name in before if before[name] != after[name]} == {"release", "release-translate", "release-prefer"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "release",
+        "release-translate",
+        "release-prefer",
+    }
 
 
 def test_the_secret_of_a_push_and_who_sees_the_repository_move_nothing() -> None:
@@ -61,7 +65,11 @@ def test_what_the_card_says_of_data_moves_the_released_folders_alone(field: str)
     data = copy.deepcopy(a_manifest()["spec"]["data"])
     data[0][field] = "it"
     before, after = context().places, Context(a_training_run(data=data), SETTINGS).places
-    assert {name for name in before if before[name] != after[name]} == {"release", "release-translate", "release-prefer"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "release",
+        "release-translate",
+        "release-prefer",
+    }
 
 
 def test_each_model_is_pushed_to_a_repository_of_its_own_with_the_secret_by_name() -> None:
