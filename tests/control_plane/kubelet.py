@@ -25,6 +25,7 @@ OUTPUTS: dict[str, Callable[[Object], Object]] = {
         "models": {one["name"]: {"scores": {task["name"]: 0.5 for task in spec["tasks"]}} for one in spec["models"]}
     },
     "sft": lambda spec: {"loss": 1.5},
+    "dpo": lambda spec: {"loss": 0.5},
     "release": lambda spec: {"model": spec["name"]},
     "compare": lambda spec: {"evaluated": len(spec["models"])},
     "report": lambda spec: {"page": "report.html"},

@@ -1,5 +1,6 @@
 """What a cluster may lack or refuse: the run says so, and goes on by itself once it is mended."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from control_plane.api import Api, ApiError, Object, install_definitions, instal
 from control_plane.conftest import create_claim, create_node
 from control_plane.kubelet import Kubelet, now
 from control_plane.operator_process import Operator, install_rights, running
+from trainingrun.controller.watches import WATCH_RETRY
 
 
 def stalled(api: Api, namespace: str, name: str = "tiny") -> str:
@@ -187,3 +189,17 @@ def test_training_waits_for_the_kind_pytorchjob_and_starts_when_it_is_installed(
         install_pytorchjobs(bare_api)
         kubelet.play(lambda: bare_api.get("TrainingRun", "tiny")["status"]["phase"] == "Succeeded", 120)
         assert operator.answer("/healthz") == (200, "ok")
+
+
+def test_a_kind_that_was_taken_away_and_came_back_is_watched_again(bare_api: Api, tmp_path: Path) -> None:
+    install_pytorchjobs(bare_api)
+    kubelet = Kubelet(bare_api)
+    # No comparison meanwhile, which would tell after a while what the watch should tell at once.
+    with running(Operator(bare_api, tmp_path, audit_seconds="600", deaf_seconds="900")) as operator:
+        bare_api.delete("CustomResourceDefinition", "pytorchjobs.kubeflow.org")
+        until(lambda: "The watches have ended and are made anew" in operator.said(), 60)
+        time.sleep(WATCH_RETRY + 3.0)  # so that it is still away when they are
+        install_pytorchjobs(bare_api)
+        bare_api.create(a_manifest("tiny"))
+        until(kubelet.work)
+        kubelet.play(lambda: bare_api.get("TrainingRun", "tiny")["status"]["phase"] == "Succeeded", 120)

@@ -21,7 +21,7 @@ CLAIM_SECONDS: Final = 15.0  # how old the sight of a bound claim may be
 UNBOUND_SECONDS: Final = 3.0  # and of one that is missing or unbound
 NODE_SECONDS: Final = 5.0
 SERVED_SECONDS: Final = 300.0  # a kind that is served stays so for long
-UNSERVED_SECONDS: Final = 15.0
+UNSERVED_SECONDS: Final = 10.0
 PATIENCE: Final = 20.0  # how long the pods of new work may take before somebody asks why there are none
 
 

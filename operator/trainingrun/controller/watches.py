@@ -19,7 +19,7 @@ from trainingrun.controller.settings import OperatorSettings
 
 logger = logging.getLogger(__name__)
 
-SERVED_RETRY: Final = 20.0  # seconds between two looks for the kind PyTorchJob
+SERVED_RETRY: Final = 5.0  # seconds between two looks for the kind PyTorchJob
 CATCH_UP_SECONDS: Final = 10.0  # until watches that get no further count as deaf
 WATCH_RETRY: Final = 3.0  # until watches that kopf has given up are made anew
 STOP_SECONDS: Final = 2.0  # that they may take to end
@@ -58,12 +58,11 @@ class Watches:
 
     async def run(self, heed_signals: Callable[[], None]) -> None:
         """Watch until cancelled; kopf takes the signals to itself, so `heed_signals` is called after it."""
-        self._watches_pytorchjobs = served = await self._first_answer()
+        self._watches_pytorchjobs = await self._first_answer()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch((*WATCHED, PYTORCHJOB) if served else WATCHED, heed_signals))
+            group.create_task(self._watch(heed_signals))
+            group.create_task(self._watch_pytorchjobs(heed_signals))
             group.create_task(self._compare_periodically())
-            if not served:
-                group.create_task(self._watch_pytorchjobs_when_served(heed_signals))
 
     async def caught_up(self, since: float) -> None:
         """Wait until all that the API server had at `since`, or later, has been shown."""
@@ -81,41 +80,53 @@ class Watches:
                 logger.warning("The API server does not answer yet: %s", error.message)
                 await asyncio.sleep(2.0)
 
-    async def _watch(self, kinds: tuple[Kind, ...], heed_signals: Callable[[], None]) -> None:
-        """Watch some kinds; what kopf gives up, and what has gone deaf, is made anew."""
-        namespaces = self._own.namespaces
+    async def _watch(self, heed_signals: Callable[[], None]) -> None:
+        """Watch what every cluster has; what kopf gives up, and what has gone deaf, is made anew."""
         while True:
-            # Not kopf.operator: when that ends it cancels every task of the process that is younger than itself.
-            tasks = await kopf.spawn_tasks(
-                registry=registry(kinds, self._store, self._ring, self._forget, self._made),
-                settings=kopf_settings(self._own.silence_seconds),
-                standalone=True,
-                clusterwide=not namespaces,
-                namespaces=namespaces,
-            )
-            heed_signals()  # kopf has put its own in their place
-            deaf = asyncio.create_task(self._deaf.wait())
-            try:
-                done, _ = await asyncio.wait({*tasks, deaf}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await _stop({*tasks, deaf})
-            if deaf not in done:
-                await asyncio.sleep(WATCH_RETRY)
+            await self._watch_once(WATCHED, heed_signals)
 
-    async def _watch_pytorchjobs_when_served(self, heed_signals: Callable[[], None]) -> None:
-        while not await self._are_pytorchjobs_served():
-            await asyncio.sleep(SERVED_RETRY)
-        logger.info("The API server knows PyTorchJobs now.")
-        self._watches_pytorchjobs = True
-        for key in self._store.runs.keys():
-            self._ring(key)
-        await self._watch((PYTORCHJOB,), heed_signals)
+    async def _watch_pytorchjobs(self, heed_signals: Callable[[], None]) -> None:
+        """Watch PyTorchJobs while they are served, apart from the rest.
 
-    async def _are_pytorchjobs_served(self) -> bool:
+        When their definition is taken away their watch ends; kopf never looks again for a kind that it has not found.
+        """
+        while True:
+            while not self._watches_pytorchjobs:
+                await asyncio.sleep(SERVED_RETRY)
+                self._watches_pytorchjobs = await self._are_pytorchjobs_served(unless_known=False)
+                if self._watches_pytorchjobs:
+                    logger.info("The API server knows PyTorchJobs now.")
+                    for key in self._store.runs.keys():
+                        self._ring(key)
+            await self._watch_once((PYTORCHJOB,), heed_signals)
+            self._watches_pytorchjobs = await self._are_pytorchjobs_served(unless_known=True)
+
+    async def _watch_once(self, kinds: tuple[Kind, ...], heed_signals: Callable[[], None]) -> None:
+        """Watch some kinds until kopf gives up or the watches have gone deaf."""
+        namespaces = self._own.namespaces
+        # Not kopf.operator: when that ends it cancels every task of the process that is younger than itself.
+        tasks = await kopf.spawn_tasks(
+            registry=registry(kinds, self._store, self._ring, self._forget, self._made),
+            settings=kopf_settings(self._own.silence_seconds),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+        )
+        heed_signals()  # kopf has put its own in their place
+        deaf = asyncio.create_task(self._deaf.wait())
+        try:
+            done, _ = await asyncio.wait({*tasks, deaf}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _stop({*tasks, deaf})
+        if deaf not in done:
+            await asyncio.sleep(WATCH_RETRY)
+
+    async def _are_pytorchjobs_served(self, unless_known: bool) -> bool:
+        """Whether they are; `unless_known` where the API server does not say."""
         try:
             return await self._client.serves(PYTORCHJOB)
         except ClusterError:
-            return False
+            return unless_known
 
     async def _compare_periodically(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from trainingrun.stages.instances import Instance
 from trainingrun.stages.layout import Place
 from trainingrun.stages.tuning import tuning
 
+KIND_SECONDS: Final = 15.0  # until a run that waits for a kind looks for it again
 FIXED_KINDS: Final = ("tokenize", "pretrain", *TUNING_KINDS)  # stages that no change of the spec makes anew
 
 
@@ -106,6 +107,7 @@ def kind(draft: Draft, instance: Instance) -> Gate | None:
     """What is said where the cluster lacks the kind of object that a stage needs."""
     if not instance.is_gang or draft.observed.pytorchjobs_served:
         return None
+    draft.wake_in([KIND_SECONDS])
     return Gate(
         "PyTorchJobMissing",
         f"The cluster does not know the kind PyTorchJob that stage {instance.name} needs: install Kubeflow's "
