@@ -102,6 +102,7 @@ def report_sized(manifest: Manifest) -> None:
 
 SFT = "variants.0.stages.0.sft"
 PAIRS = {"path": "sft/pairs.jsonl", "type": "chat_template.default"}
+TEXTS = {"path": "texts/books.jsonl", "type": "completion", "field": "text"}
 
 
 def stage_of(kind: str, manifest: Manifest) -> dict[str, Any]:
@@ -109,6 +110,8 @@ def stage_of(kind: str, manifest: Manifest) -> dict[str, Any]:
     sft = copy.deepcopy(manifest["spec"]["variants"][0]["stages"][0]["sft"])
     if kind == "dpo":
         sft["config"] |= {"datasets": [PAIRS], "sample_packing": False}
+    if kind == "cpt":
+        sft["config"] |= {"datasets": [TEXTS], "sequence_len": 1024}
     return {kind: sft}
 
 
@@ -243,9 +246,14 @@ RUNS = (
         "two variants with one name", lambda run: run["spec"]["variants"].append(run["spec"]["variants"][0]),
         "Duplicate value", "Two variants have the same name",
     ),
-    Case("a variant's stage of no kind", put("variants.0.stages.0", {}), "give it one of sft, dpo"),
-    Case("a variant's stage of two kinds", two_kinds, "give it one of sft, dpo"),
+    Case("a variant's stage of no kind", put("variants.0.stages.0", {}), "give it one of sft, dpo, cpt"),
+    Case("a variant's stage of two kinds", two_kinds, "give it one of sft, dpo, cpt"),
     Case("a chain of three stages", chained("sft", "dpo", "sft")),
+    Case("continued pretraining before fine-tuning", chained("cpt", "sft")),
+    Case("a variant of another model", put("variants.0.base", {"path": "models/zagreus"})),
+    Case("a variant of a model from elsewhere", put("variants.0.base", {"path": "hf://a/b"}), "without a scheme"),
+    Case("a variant of a model outside the volume", put("variants.0.base", {"path": "../other"}), "without '..'"),
+    Case("a variant of a model without a place", put("variants.0.base", {}), "base.path: Required", "Field required"),
     Case("a chain of seven stages", chained(*["sft"] * 7), "must have at most 6 items", "at most 6 items"),
     Case("a chain without a stage", put("variants.0.stages", []), "at least 1 item", "at least 1 item"),
     Case(
@@ -380,5 +388,7 @@ EDITS = (
     Edit("a stage before a variant's", TUNING, before_the_first, "A stage of translate"),
     Edit("another kind of stage", TUNING, chained("dpo"), "A stage of translate", False),
     Edit("a variant's GPUs", TUNING, put(f"{SFT}.gpusPerNode", 1), "add a variant with another name"),
+    Edit("a variant's base", TUNING, put("variants.0.base", {"path": "models/zagreus"}), "A stage of translate"),
+    Edit("a variant's base before its stage", PRETRAINING, put("variants.0.base", {"path": "models/zagreus"})),
     Edit("a variant's recovery", TUNING, put(f"{SFT}.recovery.maxRestarts", 7)),
 )  # fmt: skip

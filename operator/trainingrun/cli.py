@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="how (default: %(default)s)")
     _command(commands, "check", _check, "print what is wrong with a run and what its configurations become")
     translate = _command(commands, "translate", _translate, "print the engine configurations that run")
-    translate.add_argument("--stage", help="only this one: pretrain, sft-VARIANT, dpo-VARIANT")
+    translate.add_argument("--stage", help="only this one: pretrain, sft-VARIANT, dpo-VARIANT, cpt-VARIANT")
     estimate = _command(commands, "estimate", _estimate, "sample the sources and print their tokens, bytes and hours")
     estimate.add_argument("--volume", metavar="FOLDER", help="a folder with what lies on the run's claim")
     estimate.add_argument("--pods", metavar="N", type=int, help="pods to tokenize with (default: the manifest's)")

@@ -31,6 +31,7 @@ MODULES: Final = {
     "evaluate": "evaluate",
     "sft": "sft",
     "dpo": "sft",
+    "cpt": "sft",
     "prepare": "sft.preparation",
     "release": "release.stage",
     "judge": "judge.stage",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from trainingrun.api import axolotl_preferences as preferences
+from trainingrun.api import axolotl_texts as texts
 from trainingrun.api.axolotl_datasets import datasets
 from trainingrun.api.axolotl_fsdp import sharding
 from trainingrun.api.axolotl_keys import (
@@ -63,6 +64,7 @@ def _translate(text: str, context: SftContext) -> AxolotlTranslation:
     values, said = _typed(values)
     notes.extend(said)
     notes.extend(_datasets(values, context))
+    notes.extend(texts.context_length(values, context))
     notes.extend(_sharded(values, context))
     notes.extend(lint(values))
     notes.extend(_batch(values, context))
@@ -203,7 +205,7 @@ def _batch(values: dict[str, Any], context: SftContext) -> Iterator[Note]:
             "of the stage: change one.",
         )
         return
-    if "sequence_len" not in values:
+    if "sequence_len" not in values and context.kind != texts.KIND:
         yield translated("sequence_len", "sequence_len is missing and runs as 512: longer conversations are dropped.")
     micro, steps = values.get("micro_batch_size", 1), values.get("gradient_accumulation_steps", 1)
     length = values.get("sequence_len", 512)

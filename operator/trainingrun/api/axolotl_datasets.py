@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainingrun.api import axolotl_preferences as preferences
+from trainingrun.api import axolotl_texts as texts
 from trainingrun.api.axolotl_values import checked
 from trainingrun.api.key_kinds import shown
 from trainingrun.api.names import VOLUME_MOUNT
 from trainingrun.api.notes import Note, error, translated
 
 _EXAMPLE: Final = "{path: sft/conversations.jsonl, type: chat_template, field_messages: messages}"
+_EXAMPLE_OF_TEXT: Final = "{path: texts/books.jsonl, type: completion, field: text}"
 _TRAIN_ON: Final = ("all", "turn", "last", "none")
 _SCHEMES: Final = ("hf://", "s3://", "gs://")
 
@@ -31,19 +33,22 @@ class Datasets:
 def datasets(key: str, raw: Any, kind: str = "sft") -> Datasets:
     """The data sets of `datasets` or `test_datasets` of a stage of a kind; `raw` is that key's value, anything JSON."""
     result, section = Datasets(), "preference" if kind == preferences.KIND else "dataset"
+    example = _EXAMPLE_OF_TEXT if kind == texts.KIND else _EXAMPLE
     if raw is None:
-        result.notes.append(error(key, f"{key} is missing: add it, for example [{_EXAMPLE}]."))
+        result.notes.append(error(key, f"{key} is missing: add it, for example [{example}]."))
     elif not isinstance(raw, list) or not raw:
-        result.notes.append(error(key, f"{key} is {shown(raw)}, but takes a list, for example [{_EXAMPLE}]."))
+        result.notes.append(error(key, f"{key} is {shown(raw)}, but takes a list, for example [{example}]."))
     for index, item in enumerate(raw if isinstance(raw, list) else ()):
         prefix = f"{key}[{index}]."
         if not isinstance(item, dict):
-            message = f"{key}[{index}] is {shown(item)}, but takes a mapping, for example {_EXAMPLE}."
+            message = f"{key}[{index}] is {shown(item)}, but takes a mapping, for example {example}."
             result.notes.append(error(f"{key}[{index}]", message))
             continue
         values, wrong = checked(section, item, prefix)
         result.notes.extend(wrong)
-        result.notes.extend(_faults(values, item, prefix))
+        if kind == texts.KIND:
+            result.notes.extend(texts.plain(values, prefix))
+        result.notes.extend(_faults(values, values | item if kind == texts.KIND else item, prefix))
         if kind == preferences.KIND:
             result.notes.extend(preferences.strategy(values, prefix))
         if isinstance(values.get("path"), str):

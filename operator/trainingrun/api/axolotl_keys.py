@@ -74,7 +74,7 @@ class Refusal:
 
 _WHOLE: Final = "{key} is {value}, but this stage trains whole models and merges no adapters: remove it."
 _PREFERENCES: Final = (
-    "{key} is {value}, but this stage is supervised fine-tuning: remove it, or make a dpo stage of it for rl: dpo."
+    "{key} is {value}, but this stage trains on no preferences: remove it, or make a dpo stage of it for rl: dpo."
 )
 _REWARDS: Final = "{key} is {value}, but this stage trains a language model only: remove it."
 _GONE: Final = "{key} is no longer supported by Axolotl: remove it."
@@ -98,6 +98,7 @@ REFUSED: Final[Mapping[str, Refusal]] = {
 RENAMED: Final[Mapping[str, str]] = {
     "evaluation_strategy": "eval_strategy",
     "dpo_beta": "rl_beta",
+    "overrides_of_model_config": "model_config",
     "dataset_processes": "dataset_num_proc",
     "noisy_embedding_alpha": "neftune_noise_alpha",
     "pretrain_multipack_buffer_size": "streaming_multipack_buffer_size",

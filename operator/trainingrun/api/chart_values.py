@@ -37,7 +37,7 @@ class Images(Values):
     evaluate: Image = ""
     """Stages evaluate: lm-eval."""
     sft: Image = ""
-    """Stages sft, dpo and prepare: Axolotl."""
+    """Stages sft, dpo, cpt and prepare: Axolotl."""
     release: Image = ""
     """Stages release."""
 

@@ -44,7 +44,7 @@ MAX_REPEATING_NAME: Final = MAX_VARIANT_NAME - 2
 MAX_CHAIN: Final = 6  # stages of a variant
 MAX_CHAINED: Final = 16  # stages of all variants together: the status has room for 64 stages
 
-TUNING_KINDS: Final = ("sft", "dpo")  # what a stage of a variant may be
+TUNING_KINDS: Final = ("sft", "dpo", "cpt")  # what a stage of a variant may be; three letters, by the count above
 STAGE_KINDS: Final = (
     "tokenize", "pretrain", "convert", "evaluate", *TUNING_KINDS, "prepare", "release", "compare", "report", "judge",
 )  # fmt: skip

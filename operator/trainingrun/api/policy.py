@@ -124,6 +124,7 @@ def _gang_same(model: type[Any], path: str, of: tuple[str, str]) -> str:
 _KNOBS: Final = "[" + ", ".join(f"'{one}'" for one in KNOB_SECTIONS) + "]"
 _BOTH: Final = ("object", "oldObject")
 _CHAIN: Final = ("variant.stages[at]", "old.stages[at]")
+_SAME_BASE: Final = _same("?base.path", "''", ("variant", "old"))
 _POSITIONS: Final = str(list(range(names.MAX_CHAIN)))
 
 
@@ -133,7 +134,7 @@ def _started_and_changed(kind: str) -> str:
     Such a stage is called kind-NAME, or kind-NAME-2 where it is the second of its kind in the chain.
     """
     number = f"{_POSITIONS}.filter(to, to <= at && has(old.stages[to].{kind})).size()"
-    same = f"{_same(f'{kind}.config', None, _CHAIN)} && {_gang_same(Tuning, kind, _CHAIN)}"
+    same = f"{_same(f'{kind}.config', None, _CHAIN)} && {_gang_same(Tuning, kind, _CHAIN)} && {_SAME_BASE}"
     return (
         f"{_POSITIONS}.exists(at, at < size(old.stages) && has(old.stages[at].{kind}) && "
         f"('{kind}-' + old.name + ({number} == 1 ? '' : '-' + string({number}))) in variables.started && "
@@ -190,8 +191,8 @@ CHANGE_CHECKS: Final = (
     ),
     Check(
         "variables.changedVariants.size() == 0",
-        "A stage of {variants} has started, so its config, nodes, gpusPerNode and place can't change: undo the change, "
-        "or add a variant with another name.",
+        "A stage of {variants} has started, so its base, config, nodes, gpusPerNode and place can't change: undo the "
+        "change, or add a variant with another name.",
         (("variants", "variables.changedVariants.join(', ')"),),
     ),
 )

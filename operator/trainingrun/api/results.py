@@ -8,7 +8,7 @@ from trainingrun.api.base import NAME_PATTERN, Model, Name
 from trainingrun.api.data import Placement, VolumePath
 from trainingrun.api.names import MAX_CHAIN, MAX_VARIANT_NAME, TUNING_KINDS
 from trainingrun.api.task_sets import TASK_SETS, TaskSet
-from trainingrun.api.training import Dpo, Sft, Tuning
+from trainingrun.api.training import Cpt, Dpo, Sft, Tuning
 
 
 class Convert(Placement):
@@ -87,6 +87,8 @@ class VariantStage(Model):
     """Supervised fine-tuning by Axolotl."""
     dpo: Dpo | None = None
     """Training on preferences by Axolotl."""
+    cpt: Cpt | None = None
+    """Continued pretraining on plain text by Axolotl, at another context length where one is wanted."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -102,6 +104,13 @@ class VariantStage(Model):
         raise ValueError(f"A stage of a variant has no kind: give it one of {', '.join(TUNING_KINDS)}.")
 
 
+class VariantBase(Model):
+    """A model that is none of this run's, for a variant to start from."""
+
+    path: VolumePath
+    """Folder on the volume that holds the model as transformers writes it, for example one that a run has released."""
+
+
 class Variant(Model):
     """A model made from the base model, with its own evaluation and release."""
 
@@ -109,6 +118,8 @@ class Variant(Model):
     """Name of the variant."""
     stages: Annotated[list[VariantStage], Field(min_length=1, max_length=MAX_CHAIN)]
     """What is done to the base model, in order: each stage starts from the model of the one before."""
+    base: VariantBase | None = None
+    """The model that the first stage starts from; this run's base model where it is left out."""
 
 
 class Push(Model):

@@ -236,6 +236,12 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda run: _unique(variant.name for variant in run.spec.variants),
     ),
     Rule(
+        "spec.variants[].base",
+        _IN_VOLUME_CEL.format("self.path"),
+        _IN_VOLUME.format("path"),
+        lambda run: all(_in_volume(one.base.path) for one in run.spec.variants if one.base is not None),
+    ),
+    Rule(
         "spec.variants[].stages[]",
         " + ".join(f"(has(self.{kind}) ? 1 : 0)" for kind in TUNING_KINDS) + " == 1",
         f"A stage of a variant has exactly one kind: give it one of {', '.join(TUNING_KINDS)}.",

@@ -107,3 +107,7 @@ class Sft(Tuning):
 
 class Dpo(Tuning):
     """Training on preferences, by direct preference optimization: a PyTorchJob."""
+
+
+class Cpt(Tuning):
+    """Continued pretraining on plain text, at the context length that sequence_len says: a PyTorchJob."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from trainingrun.api.notes import errors
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.stages.layout import places, token_folders
-from trainingrun.stages.translated import translated
+from trainingrun.stages.translated import translated, volume_path
 
 Raw = Mapping[str, Any]
 
@@ -57,6 +57,7 @@ def referred(raw: Raw) -> frozenset[str] | None:
     if errors(made.notes):
         return None
     own = {place.folder for place in places(run, made).values()}
+    own |= {_artifact(one.base.path) for one in run.spec.variants if one.base is not None}
     return frozenset(
         own | set(token_folders(run, made).values()) | {one.folder for one in run.status.stages if one.folder}
     )
@@ -74,6 +75,11 @@ def unused(artifacts: Iterable[Raw], known: Users, older_than: float, releases: 
         and one["ageSeconds"] >= older_than
         and (releases or one["kind"] != "release" or not one["complete"])
     ]
+
+
+def _artifact(path: str) -> str:
+    """The folder of the artifact that a path leads into: artifacts/KIND/HASH."""
+    return "/".join(volume_path(path).split("/")[:3])
 
 
 def _claim(raw: Raw) -> str:

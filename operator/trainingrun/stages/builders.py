@@ -35,6 +35,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "evaluate": evaluate.need,
     "sft": tuning.need,
     "dpo": tuning.need,
+    "cpt": tuning.need,
     "prepare": prepare.need,
     "release": release.need,
     "judge": judge.need,

@@ -91,16 +91,19 @@ def _variant(variant: Variant, evaluated: bool) -> tuple[Instance, ...]:
 
 
 def _chain(variant: Variant) -> Iterator[Instance]:
-    """The variant's own stages; one that trains on GPUs has its data prepared by another, which needs none."""
-    before = "convert"
+    """The variant's own stages; one that trains on GPUs has its data prepared by another, which needs none.
+
+    The first of a variant with a base of its own waits for nothing of this run.
+    """
+    before = () if variant.base is not None else ("convert",)
     for position, (kind, name) in enumerate(chain_names(variant)):
-        needs: tuple[str, ...] = (before,)
+        needs: tuple[str, ...] = before
         if variant.stages[position].tuning.gpus_per_node > 0:
             prepare = instance_name("prepare", name)
             yield Instance(prepare, "prepare", variant.name, needs, position=position)
-            needs = (before, prepare)
+            needs = (*before, prepare)
         yield Instance(name, kind, variant.name, needs, position=position)
-        before = name
+        before = (name,)
 
 
 def chain_names(variant: Variant) -> Iterator[tuple[str, str]]:
@@ -111,6 +114,11 @@ def chain_names(variant: Variant) -> Iterator[tuple[str, str]]:
             return
         seen.append(stage.kinds[0])
         yield seen[-1], instance_name(seen[-1], variant.name, seen.count(seen[-1]))
+
+
+def starts_from(instance: Instance) -> str | None:
+    """The stage whose model one of a variant's chain starts from; None where the variant has a base of its own."""
+    return next((name for name in instance.needs if not name.startswith("prepare-")), None)
 
 
 def prepared_for(prepare: Instance, of: tuple[Instance, ...]) -> Instance:

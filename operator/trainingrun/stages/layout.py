@@ -10,7 +10,7 @@ from typing import Any, Final
 from trainingrun.api.data import DataSource
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.manifests.meta import digest
-from trainingrun.stages.instances import Instance, instances, maker, prepared_for
+from trainingrun.stages.instances import Instance, instances, maker, prepared_for, starts_from
 from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
@@ -22,6 +22,7 @@ ENGINES: Final = {
     "sft": "axolotl-0.19.0",
     "judge": "pairs-1",
     "dpo": "axolotl-0.19.0",
+    "cpt": "axolotl-0.19.0",
 }
 
 
@@ -144,9 +145,16 @@ def _report(run: TrainingRun, _: Translated, instance: Instance, found: dict[str
     }
 
 
-def _tuning(_: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
-    config = translated.tuning[instance.name].config
-    return {"engine": ENGINES[instance.kind], "base": found[instance.needs[0]].inputs, "config": config}
+def _tuning(run: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
+    config, before = translated.tuning[instance.name].config, starts_from(instance)
+    base = found[before].inputs if before is not None else {"path": own_base(run, instance.variant)}
+    return {"engine": ENGINES[instance.kind], "base": base, "config": config}
+
+
+def own_base(run: TrainingRun, variant: str | None) -> str | None:
+    """The folder of the model that a variant starts from in place of the run's base model, if it has one."""
+    named = next((one for one in run.spec.variants if one.name == variant), None)
+    return volume_path(named.base.path) if named is not None and named.base is not None else None
 
 
 def _prepare(run: TrainingRun, translated: Translated, instance: Instance, found: dict[str, Place]) -> Any:
@@ -196,6 +204,7 @@ _INPUTS: Final = {
     "evaluate": _evaluate,
     "sft": _tuning,
     "dpo": _tuning,
+    "cpt": _tuning,
     "prepare": _prepare,
     "release": _release,
     "judge": _judge,

@@ -10,8 +10,9 @@ from trainingrun.api.results import Push
 from trainingrun.api.yaml_text import dumped
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance, chain, instance_name
-from trainingrun.stages.layout import ENGINES, model_name, token_folders
+from trainingrun.stages.layout import ENGINES, model_name, own_base, token_folders
 from trainingrun.stages.translated import volume_path
+from trainingrun.stages.tuning import tuning
 from trainingrun_workers.contract import ReleaseSpec, checkpoint_name
 
 
@@ -26,19 +27,21 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
         model = f"{context.places[instance.needs[0]].folder}/model"
         evaluated_as = model_name(context.run, instance)
         base = run.release.push.repository if run.release.push else context.run.metadata.name  # where readers find it
+    path = own_base(context.run, variant)
     evaluate = instance_name("evaluate", variant)
     spec = ReleaseSpec(
         model=model,
         evaluation=context.places[evaluate].folder if run.evaluate else None,
         evaluated_as=evaluated_as if run.evaluate else None,
         name=model_name(context.run, instance),
-        base_name=base,
+        base_name=base if path is None else None,
+        base_path=path,
         licence=run.release.license,
         languages=tuple(run.release.languages),
-        chat=variant is not None,
+        chat=any(one.kind != "cpt" for one in chain(variant or "", context.instances)),
         prompts=tuple(run.release.prompts),
         provenance=_provenance(context, variant),
-        cpu=run.pretrain.gpus_per_node == 0,
+        cpu=_on_cpu(context, variant),
         limitations=run.release.limitations,
         citation=run.release.citation,
         gguf=tuple(dict.fromkeys(run.release.gguf)),
@@ -47,6 +50,13 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
     )
     push = run.release.push
     return Need(spec=spec, placement=run.release, secrets=() if push is None else (push.secret_name,))
+
+
+def _on_cpu(context: Context, variant: str | None) -> bool:
+    """Whether the model was trained without a GPU, as far as the run has trained it from the beginning."""
+    if own_base(context.run, variant) is None:
+        return context.run.spec.pretrain.gpus_per_node == 0
+    return tuning(context, chain(variant or "", context.instances)[0]).gpus_per_node == 0
 
 
 def _push(push: Push | None, variant: str | None) -> dict[str, Any] | None:
@@ -72,10 +82,35 @@ def applied(context: Context) -> str:
 def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
     """What the card prints of how the model was made; folders carry the figures that their stages measured."""
     run, translated = context.run.spec, context.translated
-    folders = token_folders(context.run, translated)
     made: dict[str, Any] = {
         "trainingrun": trainingrun.__version__,
         "images": dict(sorted(context.settings.images.items())),
+    }
+    path = own_base(context.run, variant)
+    made |= _pretraining(context) if path is None else {"base": {"path": path}}
+    if run.evaluate is not None and run.evaluate.task_folder:
+        made["evaluate"] = {"taskFolder": run.evaluate.task_folder}
+    spent = context.run.status.gpu_hours
+    if spent.useful or spent.lost:
+        made["gpuHours"] = {"useful": spent.useful, "lost": dict(sorted(spent.lost.items()))}
+    if variant is not None:
+        made["stages"] = [
+            {
+                "name": one.name,
+                "engine": ENGINES[one.kind],
+                "folder": context.places[one.name].folder,
+                "config": translated.tuning[one.name].config,
+            }
+            for one in chain(variant, context.instances)
+        ]
+    return made
+
+
+def _pretraining(context: Context) -> dict[str, Any]:
+    """How this run's base model was made."""
+    run, translated = context.run.spec, context.translated
+    folders = token_folders(context.run, translated)
+    made: dict[str, Any] = {
         "tokenizer": volume_path(run.tokenizer.path),
         "data": [_source(one, folders[one.name]) for one in run.data],
         "pretrain": {
@@ -90,23 +125,8 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
             "config": translated.pretrain.config,
         },
     }
-    if run.evaluate is not None and run.evaluate.task_folder:
-        made["evaluate"] = {"taskFolder": run.evaluate.task_folder}
-    spent = context.run.status.gpu_hours
-    if spent.useful or spent.lost:
-        made["gpuHours"] = {"useful": spent.useful, "lost": dict(sorted(spent.lost.items()))}
     if context.skips:
         made["pretrain"]["skipped"] = [asdict(one) for one in context.skips]
-    if variant is not None:
-        made["stages"] = [
-            {
-                "name": one.name,
-                "engine": ENGINES[one.kind],
-                "folder": context.places[one.name].folder,
-                "config": translated.tuning[one.name].config,
-            }
-            for one in chain(variant, context.instances)
-        ]
     return made
 
 

@@ -6,7 +6,9 @@ from typing import Any, Final
 ROLES: Final = ("tokenize", "pretrain", "convert", "evaluate", "sft", "release")  # each has an image
 
 # Kinds of stages that run in the image of another.
-SHARED: Final = {"dpo": "sft", "prepare": "sft", "compare": "evaluate", "report": "evaluate", "judge": "evaluate"}
+SHARED: Final = {
+    "dpo": "sft", "cpt": "sft", "prepare": "sft", "compare": "evaluate", "report": "evaluate", "judge": "evaluate",
+}  # fmt: skip
 
 
 def role(kind: str) -> str:

@@ -4,7 +4,8 @@ from trainingrun.api.base import seconds
 from trainingrun.api.training import Tuning
 from trainingrun.stages import network
 from trainingrun.stages.context import Context, Need
-from trainingrun.stages.instances import Instance
+from trainingrun.stages.instances import Instance, starts_from
+from trainingrun.stages.layout import own_base
 from trainingrun_workers.contract import SftSpec, checkpoint_name
 
 
@@ -25,7 +26,7 @@ def need(context: Context, instance: Instance, _: tuple[int, ...]) -> Need:
 
 def spec(context: Context, instance: Instance, gang: Tuning) -> SftSpec:
     """What the stage's workers do."""
-    prepared = next((context.places[name].folder for name in instance.needs[1:]), None)
+    prepared = next((context.places[name].folder for name in instance.needs if name.startswith("prepare-")), None)
     return SftSpec(
         base=base(context, instance),
         config=context.translated.tuning[instance.name].config,
@@ -34,12 +35,17 @@ def spec(context: Context, instance: Instance, gang: Tuning) -> SftSpec:
         cpu=gang.gpus_per_node == 0,
         hang_timeout=seconds(gang.recovery.hang_timeout),
         prepared=prepared,
+        continues=instance.kind == "cpt",
+        own_base=starts_from(instance) is None,
     )
 
 
 def base(context: Context, instance: Instance) -> str:
-    """The folder of the model that a stage starts from: the last checkpoint's, or that of the stage before."""
-    before = instance.needs[0]
+    """The folder of the model that a stage starts from: the last checkpoint's, the variant's own base, or that of the
+    stage before."""
+    before = starts_from(instance)
+    if before is None:
+        return own_base(context.run, instance.variant) or ""
     name = checkpoint_name(context.translated.pretrain.total_steps) if before == "convert" else "model"
     return f"{context.places[before].folder}/{name}"
 

@@ -47,6 +47,7 @@ SPECS: dict[str, Spec] = {
     ),
     "sft": SftSpec("convert/step-00000900", {"seed": 42}, 1, 1, True, 300.0),
     "dpo": SftSpec("sft/aaaa/model", {"rl": "dpo"}, 1, 1, True, 300.0, "prepare/aaaa"),
+    "cpt": SftSpec("models/x", {"sequence_len": 32768}, 1, 1, True, 300.0, None, True, True),
     "prepare": SftSpec("sft/aaaa/model", {"rl": "dpo"}, 1, 1, True, 300.0),
     "release": ReleaseSpec(
         "model", None, None, "name", None, "mit", ("en", "it"), False, ("Once",), {"data": [{"name": "en"}]}, True

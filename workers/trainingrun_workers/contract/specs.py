@@ -130,7 +130,7 @@ class EvaluateSpec:
 
 @dataclass(frozen=True)
 class SftSpec:
-    """A stage of Axolotl's, sft or dpo: its configuration, already checked; the trained model lands in folder/model.
+    """A stage of Axolotl's, sft, dpo or cpt: its configuration, checked; the trained model lands in folder/model.
 
     A prepare stage is given the same for one process, and leaves the data where `prepared` of the other points to.
     """
@@ -142,6 +142,8 @@ class SftSpec:
     cpu: bool
     hang_timeout: float
     prepared: str | None = None  # folder of the stage that has prepared the data
+    continues: bool = False  # whether it goes on pretraining, with more positions where sequence_len asks for them
+    own_base: bool = False  # whether `base` is a folder of the user's own, and not what a stage makes
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class ReleaseSpec:
     gguf: tuple[str, ...] = ()  # types of the GGUF files, of f16 and q8_0
     push: dict[str, Any] | None = None  # {"repository": "owner/name", "private": bool}; the token is in HF_TOKEN
     manifest: str | None = None  # the run as it was applied: trainingrun.yaml in the folder
+    base_path: str | None = None  # for a variant with a base of its own, without base_name: its folder on the volume
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,7 @@ SPECS: Final[dict[str, type[Any]]] = {
     "evaluate": EvaluateSpec,
     "sft": SftSpec,
     "dpo": SftSpec,
+    "cpt": SftSpec,
     "prepare": SftSpec,
     "release": ReleaseSpec,
     "judge": JudgeSpec,

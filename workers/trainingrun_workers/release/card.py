@@ -89,7 +89,7 @@ def _metadata(facts: CardFacts) -> str:
 
 def _introduction(facts: CardFacts) -> str:
     spec = facts.spec
-    origin = f"fine-tuned from {spec.base_name}" if spec.base_name else "trained from scratch"
+    origin = _origin(spec)
     kind = "chat model" if spec.chat else "base model: it continues texts and follows no instructions"
     languages = f" Languages: {', '.join(spec.languages)}." if spec.languages else ""
     shape = {"parameters": facts.parameters, "architecture": facts.model_type, "dtype": facts.dtype}
@@ -98,6 +98,13 @@ def _introduction(facts: CardFacts) -> str:
         f"A {facts.model_type} language model with {facts.parameters:,} parameters, {origin}. "
         f"It is a {kind}.{languages}\n\n{table(('', 'value'), rows)}"
     )
+
+
+def _origin(spec: ReleaseSpec) -> str:
+    base = spec.base_name or (f"the model at `{spec.base_path}` on the run's volume" if spec.base_path else None)
+    if base is None:
+        return "trained from scratch"
+    return f"{'fine-tuned' if spec.chat else 'trained further'} from {base}"
 
 
 def _cell(value: object) -> str:

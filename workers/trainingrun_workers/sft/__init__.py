@@ -1,4 +1,4 @@
-"""The sft and dpo stages: Axolotl trains a model on conversations or preferences, from its newest checkpoint on."""
+"""The sft, dpo and cpt stages: Axolotl trains a model on conversations, preferences or texts, resuming where it can."""
 
 import os
 from typing import Any
@@ -26,7 +26,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     done = read_marker(folder)
     if done is not None:
         return Result(int(ExitCode.DONE), "Completed", "The stage was already done.", done.get("steps"), done)
-    base_model.check(volume.path(spec.base))
+    base_model.check(volume.path(spec.base), spec.own_base)
     claim = Claim.of(stage_input, volume)
     if node_rank() == 0:  # the other nodes wait for this one's ranks
         claim.take()

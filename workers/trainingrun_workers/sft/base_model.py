@@ -9,14 +9,23 @@ from trainingrun_workers.errors import BadData, Retry
 LONGEST_HEADER: Final = 100_000_000  # bytes; safetensors' own limit
 
 
-def check(folder: Path) -> None:
-    """Retry where there is no model at `folder` (yet), BadData where its weights are torn."""
+def check(folder: Path, own: bool = False) -> None:
+    """Retry where there is no model at `folder` (yet), BadData where its weights are torn.
+
+    Where the folder is the user's `own`, no stage will make it: BadData where there is none.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if own and not ((folder / "config.json").is_file() and weights):
+        raise BadData(
+            "BaseModelMissing",
+            f"There is no model at {folder}, which needs a config.json and safetensors weights: put it there, or "
+            "correct the variant's base.path.",
+        )
     if not (folder / "config.json").is_file():
         raise Retry(
             "BaseModelMissing",
             f"There is no model at {folder}: the stage that makes it has not finished or its folder was removed.",
         )
-    weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise Retry("BaseModelMissing", f"The model at {folder} has no safetensors weights: make it again.")
     for file in weights:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.errors import BadData
-from trainingrun_workers.sft import conversations, preferences, settings
+from trainingrun_workers.sft import conversations, preferences, settings, texts
 from trainingrun_workers.volume import Volume
 
 _TABLES: Final = (".parquet", ".arrow", ".csv", ".txt")  # Axolotl reads all other files as JSON
@@ -33,13 +33,19 @@ def check(config: dict[str, Any], volume: Volume) -> None:
     """BadData that names file and line of the first row that can't be trained on."""
     pairs = preferences.is_preferences(config)
     for item, paths in _local(config, volume):
-        rule = preferences.Pairs.of(item, config) if pairs else conversations.Fields.of(item, config)
+        rule = _rule(item, config, pairs)
         for path in paths:
             shown = str(path.relative_to(volume.root))
             if _is_json(item, path):
                 conversations.check_json(path, shown, rule)
             elif path.suffix == ".parquet":
                 conversations.check_parquet(path, shown, rule, rows=pairs)
+
+
+def _rule(item: dict[str, Any], config: dict[str, Any], pairs: bool) -> conversations.Rule:
+    if pairs:
+        return preferences.Pairs.of(item, config)
+    return texts.Texts.of(item) if item.get("type") == texts.TYPE else conversations.Fields.of(item, config)
 
 
 def _local(config: dict[str, Any], volume: Volume) -> Iterator[tuple[dict[str, Any], list[Path]]]:
@@ -77,4 +83,5 @@ def _is_json(item: dict[str, Any], path: Path) -> bool:
         is_json = path.suffix in (".jsonl", ".json") or not any(one in path.name for one in _TABLES)
     # A data set that `datasets` has saved as a folder has JSON files that are no rows.
     is_state = path.name in ("state.json", "dataset_info.json", "dataset_dict.json")
-    return is_json and path.suffix in _PLAIN and not is_state and not item.get("field")
+    nested = item.get("field") and item.get("type") != texts.TYPE  # whose field is the text's
+    return is_json and path.suffix in _PLAIN and not is_state and not nested

@@ -25,7 +25,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     done = read_marker(folder)
     if done is not None:
         return Result(int(ExitCode.DONE), "Completed", "The stage was already done.", None, done)
-    base_model.check(volume.path(spec.base))
+    base_model.check(volume.path(spec.base), spec.own_base)
     claim = Claim.of(stage_input, volume)
     claim.take()
     reporter.update(activity="reading the data")

@@ -33,10 +33,15 @@ class RowCounts:
         """Rows that are not trained on."""
         return self.rows - self.kept
 
-    def notes(self, sequence_length: int, rows: str = "conversations") -> tuple[str, ...]:
-        """A sentence for each kind of dropped rows, which are called `rows`."""
+    def notes(self, sequence_length: int, rows: str = "conversations", cut: bool = False) -> tuple[str, ...]:
+        """A sentence for each kind of dropped rows, which are called `rows`; no text that is `cut` is too long."""
         notes = []
-        if self.overlong:
+        if self.overlong and cut:
+            notes.append(
+                f"{self.overlong} of {self.rows} {rows} are single tokens, left where texts were cut at sequence_len "
+                f"{sequence_length}, and were dropped."
+            )
+        elif self.overlong:
             notes.append(
                 f"{self.overlong} of {self.rows} {rows} are longer than sequence_len {sequence_length} and "
                 "were dropped: raise it to train on them."

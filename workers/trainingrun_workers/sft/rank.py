@@ -1,4 +1,4 @@
-"""One rank of an sft, dpo or prepare stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
+"""One rank of an sft, dpo, cpt or prepare stage: `python -m trainingrun_workers.sft.rank`, under torchrun."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from trainingrun_workers.contract import ExitCode, Result, SftSpec, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
 from trainingrun_workers.offline import go_offline
-from trainingrun_workers.sft import datasets, preferences, settings
+from trainingrun_workers.sft import datasets, positions, preferences, settings
 from trainingrun_workers.sft.checkpoints import Checkpoints
 from trainingrun_workers.sft.failures import Phase, Progress
 from trainingrun_workers.sft.prepared import Prepared
@@ -134,6 +134,8 @@ class _Training:
     @property
     def _rows(self) -> str:
         """What the rows of the data are called in messages."""
+        if self._spec.continues:
+            return "pieces of text"
         return "pairs of answers" if preferences.is_preferences(self._spec.config) else "conversations"
 
     def _dropped(self) -> dict[str, int]:
@@ -146,7 +148,14 @@ class _Training:
         self._rank.report(now=True, activity=activity)
 
     def _notes(self) -> tuple[str, ...]:
-        return self._prepared.counts().notes(self._spec.config.get("sequence_len", 512), self._rows)
+        length = self._spec.config.get("sequence_len", 512)
+        counted = self._prepared.counts().notes(length, self._rows, self._spec.continues)
+        return (*self._longer(), *counted)
+
+    def _longer(self) -> tuple[str, ...]:
+        if not self._spec.continues:
+            return ()
+        return positions.notes(self._spec.config, self._volume.path(self._spec.base))
 
     def _finish(self, config: Any, state: Any, session: "Session") -> Result:
         from trainingrun_workers.sft import ending, publishing

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.contract import SftSpec
+from trainingrun_workers.sft import positions
 from trainingrun_workers.volume import Volume
 
 PLUGIN: Final = "trainingrun_workers.sft.plugin.ProgressPlugin"
@@ -55,6 +56,9 @@ def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, 
         "include_tkps": True,  # counts the tokens
         "plugins": [*(config.get("plugins") or ()), PLUGIN],
     }
+    changed = positions.overrides(config, volume.path(spec.base)) if spec.continues else {}
+    if changed:
+        config["model_config"] = changed
     config.setdefault("seed", 42)
     if _local_bytes(config) < SMALL_BYTES:
         config.setdefault("dataset_num_proc", 0)

@@ -75,7 +75,7 @@ def test_what_contradicts_is_refused(changes: dict[str, Any], words: str) -> Non
 def test_an_sft_stage_is_no_place_for_rl() -> None:
     said = messages(translate(axolotl(rl="dpo"), THIRTY_TWO_GPUS).notes, "error")
     assert said == [
-        'rl is "dpo", but this stage is supervised fine-tuning: remove it, or make a dpo stage of it for rl: dpo.'
+        'rl is "dpo", but this stage trains on no preferences: remove it, or make a dpo stage of it for rl: dpo.'
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from admission_cases import A_JUDGE
+from admission_cases import A_JUDGE, chained
 from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares, a_training_run
 from trainingrun.api import names
 from trainingrun.manifests.meta import Child
@@ -115,6 +115,9 @@ def test_every_stage_input_can_be_read_back_by_the_workers() -> None:
     manifest = a_manifest_that_compares()
     manifest["spec"]["judge"] = A_JUDGE
     objects = rendered(manifest)
+    longer = a_manifest()
+    chained("cpt")(longer)
+    objects += World(longer).pretrained().finishes_batch("convert").everything_ever_applied
     documents = [one["data"][names.INPUT_FILE] for one in objects if one["kind"] == "ConfigMap"]
     assert {StageInput.from_json(text).kind for text in documents} == {*names.STAGE_KINDS} - {"prepare"}
     for text in documents:
@@ -132,7 +135,7 @@ def test_names_of_objects_and_pods_fit_even_for_the_longest_run_and_variant() ->
     assert len(longest) + len("-worker-99") <= 63
 
 
-@pytest.mark.parametrize(("kinds", "length"), [("sft dpo", 12), ("sft sft dpo dpo", 10)])
+@pytest.mark.parametrize(("kinds", "length"), [("sft dpo cpt", 12), ("sft sft dpo dpo cpt cpt", 10)])
 def test_names_fit_for_the_longest_chain_with_gpus(kinds: str, length: int) -> None:
     tuning = {"config": {}}  # which would be refused: only the names are looked at
     variant = {"name": "v" * length, "stages": [{kind: tuning} for kind in kinds.split()]}

@@ -88,6 +88,14 @@ def test_a_chat_model_names_its_base_and_is_asked_through_its_template() -> None
     assert 'messages = [{"role": "user", "content": "To install"}]' in text
 
 
+def test_a_model_of_another_base_names_its_folder_and_no_model_of_a_hub() -> None:
+    text = card_text(facts(spec={"base_name": None, "base_path": "models/x"}))
+    assert "trained further from the model at `models/x` on the run's volume." in text
+    assert "base_model" not in text
+    chat = card_text(facts(spec={"chat": True, "base_name": None, "base_path": "models/x"}))
+    assert "fine-tuned from the model at `models/x`" in chat
+
+
 def test_the_usage_code_is_python_whatever_the_prompt() -> None:
     prompt = 'a "quoted"\nline \\ and {braces} – è'
     text = card_text(facts(spec={"prompts": (prompt,)}))

@@ -26,6 +26,15 @@ def test_a_model_that_is_not_there_yet_is_tried_again(tmp_path: Path) -> None:
         base_model.check(tmp_path)
 
 
+def test_a_model_of_the_user_s_own_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"put it there, or correct the variant's base\.path"):
+        base_model.check(tmp_path, own=True)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BadData, match="safetensors weights"):
+        base_model.check(tmp_path, own=True)
+    base_model.check(model(tmp_path), own=True)
+
+
 @pytest.mark.parametrize("length", [0, 4, 20, -1])
 def test_torn_weights_are_refused(tmp_path: Path, length: int) -> None:
     weights = model(tmp_path) / "model.safetensors"

@@ -63,3 +63,23 @@ def test_only_the_files_that_are_asked_for_are_looked_at(volume: Volume) -> None
 
 def test_files_of_another_format_are_left_to_axolotl(volume: Volume) -> None:
     datasets.check(config(path="sft/b.jsonl", ds_type="csv"), volume)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('{"content": "x"}', "line 2 has no field 'text', only content: mend it or set field"),
+        ('{"text": null}', "line 2 has null in text, which takes a text"),
+        ('{"text": 3}', "line 2 has 3 in text, which takes a text"),
+        ('"x"', 'line 2 is "x", but a row is a JSON object'),
+    ],
+)
+def test_a_row_of_plain_text_without_a_text_is_named(volume: Volume, row: str, words: str) -> None:
+    (volume.root / "sft/texts.jsonl").write_text('{"text": ""}\n' + row + "\n")
+    with pytest.raises(BadData, match=words):
+        datasets.check(config(path="sft/texts.jsonl", type="completion", field="text"), volume)
+
+
+def test_plain_text_may_have_its_field_under_any_name(volume: Volume) -> None:
+    (volume.root / "sft/texts.jsonl").write_text('{"content": "x"}\n')
+    datasets.check(config(path="sft/texts.jsonl", type="completion", field="content"), volume)

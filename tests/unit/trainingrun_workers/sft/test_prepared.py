@@ -88,3 +88,9 @@ def test_dropped_rows_are_told_in_a_sentence_each() -> None:
         "1 of 10 conversations have no token to train on and were dropped: look at roles_to_train.",
     )
     assert RowCounts(10, 0, 0, 10).notes(256) == ()
+
+
+def test_pieces_of_cut_texts_are_dropped_for_being_too_short_and_not_too_long() -> None:
+    assert RowCounts(10, 2, 0, 8).notes(256, "pieces of text", cut=True) == (
+        "2 of 10 pieces of text are single tokens, left where texts were cut at sequence_len 256, and were dropped.",
+    )
