@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3.11
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/cluster/cluster.py
-PYTEST := $(BIN)/pytest -q
+PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
 IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute, or need nothing but a core
 
 .PHONY: help setup generate format verify cluster cluster-down images demo family demo-assert \
