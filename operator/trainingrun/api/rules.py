@@ -1,18 +1,30 @@
 """RULES: what the schema alone can't say, each once as CEL for the API server and as Python for everybody else."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_CHAINED, MAX_REPEATING_NAME, MAX_RUN_NAME, TUNING_KINDS
 from trainingrun.api.notes import Note
-from trainingrun.api.results import Variant
-from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
+from trainingrun.api.rule_checks import (
+    ADDRESSES,
+    addressed,
+    confusable,
+    evaluates_engine_steps,
+    evaluates_saved_steps,
+    fits,
+    in_volume,
+    inside,
+    judges_known_models,
+    keeps_saved_steps,
+    one_secret_each,
+    unique,
+)
+from trainingrun.api.training_run import TrainingRun
 
 HOST_NAME: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # of a Service, which every pod of a PyTorchJob has
-ADDRESSES: Final = ("hf://", "s3://")
 
 
 @dataclass(frozen=True)
@@ -24,68 +36,6 @@ class Rule:
     message: str
     holds: Callable[[TrainingRun], bool]
     untyped: bool = False  # reads an engine's configuration: for the admission policy, over `object`
-
-
-def _unique(names: Iterable[str]) -> bool:
-    found = list(names)
-    return len(found) == len(set(found))
-
-
-def _inside(path: str) -> bool:
-    return ".." not in path.split("/")
-
-
-def _addressed(path: str) -> bool:
-    return "://" not in path or path.startswith(ADDRESSES)
-
-
-def _in_volume(path: str | None) -> bool:
-    return path is None or (_inside(path) and "://" not in path)
-
-
-def _one_secret_each(run: TrainingRun) -> bool:
-    """Whether the sources of each kind of address name one Secret at most."""
-    named = {(scheme, one.secret_name) for one in run.spec.data for scheme in ADDRESSES if one.path.startswith(scheme)}
-    return _unique(scheme for scheme, secret in named if secret is not None)
-
-
-def _evaluates_saved_steps(spec: TrainingRunSpec) -> bool:
-    chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
-    saved = spec.pretrain.checkpoints.every
-    return chosen is None or saved is None or chosen.every % saved == 0
-
-
-def _evaluates_engine_steps(spec: TrainingRunSpec) -> bool:
-    """The same where nanotron's own key says when checkpoints are written."""
-    chosen = spec.evaluate.checkpoints if spec.evaluate is not None else None
-    section = spec.pretrain.config.get("checkpoints")
-    saved = section.get("checkpoint_interval") if isinstance(section, dict) else None
-    if chosen is None or spec.pretrain.checkpoints.every is not None or type(saved) is not int or saved < 1:
-        return True
-    return chosen.every % saved == 0
-
-
-def _keeps_saved_steps(spec: TrainingRunSpec) -> bool:
-    checkpoints = spec.pretrain.checkpoints
-    return (
-        checkpoints.keep_every is None or checkpoints.every is None or checkpoints.keep_every % checkpoints.every == 0
-    )
-
-
-def _judges_known_models(spec: TrainingRunSpec) -> bool:
-    known = {BASE, *(one.name for one in spec.variants)}
-    return spec.judge is None or all(one.path is not None or one.name in known for one in spec.judge.between)
-
-
-def _fits(variant: Variant) -> bool:
-    kinds = [kind for stage in variant.stages for kind in stage.kinds]
-    return _unique(kinds) or len(variant.name) <= MAX_REPEATING_NAME
-
-
-def _confusable(run: TrainingRun) -> bool:
-    names = {variant.name for variant in run.spec.variants}
-    chains = [variant.name for variant in run.spec.variants if len(variant.stages) > 1]
-    return any(f"{name}-{number}" in names for name in chains for number in range(2, 7))
 
 
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
@@ -125,25 +75,25 @@ RULES: Final[tuple[Rule, ...]] = (
         "spec.tokenizer",
         _IN_VOLUME_CEL.format("self.path"),
         _IN_VOLUME.format("path"),
-        lambda run: _in_volume(run.spec.tokenizer.path),
+        lambda run: in_volume(run.spec.tokenizer.path),
     ),
     Rule(
         "spec.data",
         None,
         "Two sources have the same name: give each its own.",
-        lambda run: _unique(source.name for source in run.spec.data),
+        lambda run: unique(source.name for source in run.spec.data),
     ),
     Rule(
         "spec.data[]",
         "!self.path.contains('://') || " + " || ".join(f"self.path.startsWith('{one}')" for one in ADDRESSES),
         "path has a scheme that no reader knows: write a folder on the volume, or an hf:// or s3:// address.",
-        lambda run: all(_addressed(source.path) for source in run.spec.data),
+        lambda run: all(addressed(source.path) for source in run.spec.data),
     ),
     Rule(
         "spec.data[]",
         "!self.path.split('/').exists(part, part == '..')",
         "path leaves the volume: write it without '..'.",
-        lambda run: all(_inside(source.path) for source in run.spec.data),
+        lambda run: all(inside(source.path) for source in run.spec.data),
     ),
     Rule(
         "spec.data[]",
@@ -156,7 +106,7 @@ RULES: Final[tuple[Rule, ...]] = (
         " && ".join(_ONE_SECRET_CEL.format(one) for one in ADDRESSES),
         "Sources with addresses of one kind name different Secrets, whose keys would hide each other in the pods: give "
         "all hf:// sources one Secret, and all s3:// sources one.",
-        _one_secret_each,
+        one_secret_each,
     ),
     Rule(
         "spec",
@@ -165,7 +115,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "self.evaluate.checkpoints.every % self.pretrain.checkpoints.every == 0",
         "evaluate.checkpoints.every asks for checkpoints that are never written: make it a multiple of "
         "pretrain.checkpoints.every.",
-        lambda run: _evaluates_saved_steps(run.spec),
+        lambda run: evaluates_saved_steps(run.spec),
     ),
     Rule(
         "spec",
@@ -178,26 +128,26 @@ RULES: Final[tuple[Rule, ...]] = (
         "object.spec.evaluate.checkpoints.every % object.spec.pretrain.config.checkpoints.checkpoint_interval == 0",
         "evaluate.checkpoints.every asks for checkpoints that are never written: make it a multiple of "
         "pretrain.config.checkpoints.checkpoint_interval.",
-        lambda run: _evaluates_engine_steps(run.spec),
+        lambda run: evaluates_engine_steps(run.spec),
         untyped=True,
     ),
     Rule(
         "spec.pretrain.checkpoints",
         "!has(self.keepEvery) || !has(self.every) || self.keepEvery % self.every == 0",
         "keepEvery asks for checkpoints that are never written: make it a multiple of every.",
-        lambda run: _keeps_saved_steps(run.spec),
+        lambda run: keeps_saved_steps(run.spec),
     ),
     Rule(
         "spec.evaluate",
         f"!has(self.taskFolder) || ({_IN_VOLUME_CEL.format('self.taskFolder')})",
         _IN_VOLUME.format("taskFolder"),
-        lambda run: run.spec.evaluate is None or _in_volume(run.spec.evaluate.task_folder),
+        lambda run: run.spec.evaluate is None or in_volume(run.spec.evaluate.task_folder),
     ),
     Rule(
         "spec.evaluate",
         f"!has(self.datasetFolder) || ({_IN_VOLUME_CEL.format('self.datasetFolder')})",
         _IN_VOLUME.format("datasetFolder"),
-        lambda run: run.spec.evaluate is None or _in_volume(run.spec.evaluate.dataset_folder),
+        lambda run: run.spec.evaluate is None or in_volume(run.spec.evaluate.dataset_folder),
     ),
     Rule(
         "spec.evaluate",
@@ -209,37 +159,37 @@ RULES: Final[tuple[Rule, ...]] = (
         "spec.evaluate.taskSets",
         "self.all(one, self.exists_one(other, other == one))",
         "A task set is given twice: name each once.",
-        lambda run: run.spec.evaluate is None or _unique(run.spec.evaluate.task_sets),
+        lambda run: run.spec.evaluate is None or unique(run.spec.evaluate.task_sets),
     ),
     Rule(
         "spec.evaluate.tasks",
         None,
         "Two tasks have the same name: give each its own.",
-        lambda run: run.spec.evaluate is None or _unique(task.name for task in run.spec.evaluate.tasks),
+        lambda run: run.spec.evaluate is None or unique(task.name for task in run.spec.evaluate.tasks),
     ),
     Rule(
         "spec.evaluate.compareWith",
         None,
         "Two models of compareWith have the same name: give each its own.",
-        lambda run: run.spec.evaluate is None or _unique(one.name for one in run.spec.evaluate.compare_with),
+        lambda run: run.spec.evaluate is None or unique(one.name for one in run.spec.evaluate.compare_with),
     ),
     Rule(
         "spec.evaluate.compareWith[]",
         _IN_VOLUME_CEL.format("self.path"),
         _IN_VOLUME.format("path"),
-        lambda run: run.spec.evaluate is None or all(_in_volume(one.path) for one in run.spec.evaluate.compare_with),
+        lambda run: run.spec.evaluate is None or all(in_volume(one.path) for one in run.spec.evaluate.compare_with),
     ),
     Rule(
         "spec.variants",
         None,
         "Two variants have the same name: give each its own.",
-        lambda run: _unique(variant.name for variant in run.spec.variants),
+        lambda run: unique(variant.name for variant in run.spec.variants),
     ),
     Rule(
         "spec.variants[].base",
         _IN_VOLUME_CEL.format("self.path"),
         _IN_VOLUME.format("path"),
-        lambda run: all(_in_volume(one.base.path) for one in run.spec.variants if one.base is not None),
+        lambda run: all(in_volume(one.base.path) for one in run.spec.variants if one.base is not None),
     ),
     Rule(
         "spec.variants[].stages[]",
@@ -254,7 +204,7 @@ RULES: Final[tuple[Rule, ...]] = (
         + ")",
         "A variant several of whose stages are of one kind has too long a name for the objects made from it: use at "
         f"most {MAX_REPEATING_NAME} characters.",
-        lambda run: all(_fits(variant) for variant in run.spec.variants),
+        lambda run: all(fits(variant) for variant in run.spec.variants),
     ),
     Rule(
         "spec.variants",
@@ -262,7 +212,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "!['2', '3', '4', '5', '6'].exists(number, other.name == one.name + '-' + number)))",
         "The stages of a variant with several would be called as those of another, whose name is the same with a "
         "number behind it: give one of them another name.",
-        lambda run: not _confusable(run),
+        lambda run: not confusable(run),
     ),
     Rule(
         "spec.variants",
@@ -275,19 +225,19 @@ RULES: Final[tuple[Rule, ...]] = (
         "spec.judge",
         _IN_VOLUME_CEL.format("self.prompts"),
         "prompts is a file on the run's volume: write it without a scheme and without '..'.",
-        lambda run: run.spec.judge is None or _in_volume(run.spec.judge.prompts),
+        lambda run: run.spec.judge is None or in_volume(run.spec.judge.prompts),
     ),
     Rule(
         "spec.judge.between[]",
         f"!has(self.path) || ({_IN_VOLUME_CEL.format('self.path')})",
         "The path of a judged model is a folder on the run's volume: write it without a scheme and without '..'.",
-        lambda run: run.spec.judge is None or all(_in_volume(one.path) for one in run.spec.judge.between),
+        lambda run: run.spec.judge is None or all(in_volume(one.path) for one in run.spec.judge.between),
     ),
     Rule(
         "spec.judge.between",
         None,
         "Two judged models have the same name: give each its own.",
-        lambda run: run.spec.judge is None or _unique(one.name for one in run.spec.judge.between),
+        lambda run: run.spec.judge is None or unique(one.name for one in run.spec.judge.between),
     ),
     Rule(
         "spec",
@@ -295,7 +245,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "(has(self.variants) && self.variants.exists(variant, variant.name == one.name)))",
         f"judge.between names a model that the run doesn't make: write {BASE}, the name of a variant, or a name with a "
         "path.",
-        lambda run: _judges_known_models(run.spec),
+        lambda run: judges_known_models(run.spec),
     ),
     Rule(
         "spec",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from trainingrun.api.base import quantity
 from trainingrun.api.data import DataSource, Resources
-from trainingrun.api.rules import ADDRESSES
+from trainingrun.api.rule_checks import ADDRESSES
 from trainingrun.manifests.pod import container_resources
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance

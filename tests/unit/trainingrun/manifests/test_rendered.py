@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from admission_cases import A_JUDGE, chained
 from builders import REPOSITORY, SETTINGS, World, a_manifest, a_manifest_that_compares, a_training_run
+from manifest_changes import A_JUDGE, chained
 from trainingrun.api import names
 from trainingrun.manifests.meta import Child
 from trainingrun.stages.instances import instances

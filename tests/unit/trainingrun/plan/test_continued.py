@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from admission_cases import chained, stage_of
 from builders import SETTINGS, World, a_manifest
+from manifest_changes import chained, stage_of
 from trainingrun.api import names
 from trainingrun.commands.artifact_users import referred
 from trainingrun.stages.context import Context

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from admission_cases import chained, stage_of
 from builders import PREFER, SETTINGS, TRANSLATE, World, a_manifest
+from manifest_changes import chained, stage_of
 from trainingrun.api import names
 from trainingrun.stages.context import Context
 from trainingrun_workers.contract import ReleaseSpec, SftSpec, StageInput, checkpoint_name

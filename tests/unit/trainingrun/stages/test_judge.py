@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from admission_cases import A_JUDGE
 from builders import PREFER, SETTINGS, World, a_manifest, a_training_run
+from manifest_changes import A_JUDGE
 from trainingrun.stages.context import Context
 from trainingrun_workers.contract import ExitCode, JudgeSpec, Result, StageInput
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from admission_cases import report_sized
 from builders import SETTINGS, a_manifest, with_uid
+from manifest_changes import report_sized
 from trainingrun.api import names
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.plan.preview import first_attempts
