@@ -102,7 +102,7 @@ def test_a_killed_stage_goes_on_with_another_number_of_pods_to_the_same_bytes(po
 
 
 def test_a_pod_that_is_told_to_stop_ends_as_preempted_and_leaves_nothing_half_made(pods: Pods, volume: Volume) -> None:
-    write_parquet(volume / "raw/en/000.parquet", [text(i, 600) for i in range(8000)])
+    write_parquet(volume / "raw/en/000.parquet", [text(i, 600) for i in range(8000)] * 6)  # some seconds
     process = pods.start(spec())
     folder = volume / "artifacts/tokens/en"
     deadline = time.monotonic() + PATIENCE
