@@ -35,7 +35,9 @@ def node_is_ready(name: str) -> bool:
 
 
 def test_a_gang_trains_over_two_nodes_survives_the_loss_of_one_and_ends(trial: Make, second_node: str) -> None:
-    run = spread(trial("spanning", steps=300, seed=301)).apply()
+    run = spread(trial("spanning", steps=300, seed=301))
+    run.spec["pretrain"]["recovery"]["backoff"] = "15s"  # time to ask for less, before a gang that fits nowhere is made
+    run.apply()
     run.until_step(20, 240)
     assert nodes_of(run) == {"node-1", second_node}
     cluster("kill-node", second_node)
