@@ -43,10 +43,11 @@ def namespaces() -> list[str]:
 
 
 def run(number: int, name: str = "run") -> dict[str, Any]:
-    """A run whose data is its own, so that none waits for another."""
+    """A run whose data are all its own, so that none waits for what another makes."""
     manifest = a_manifest(f"{name}-{number}")
     manifest["metadata"]["namespace"] = namespaces()[number % RANGES["namespaces"]]
-    manifest["spec"]["data"][0]["path"] = f"raw/{number}"
+    for source in manifest["spec"]["data"]:
+        source["path"] += f"/{number}"
     return manifest
 
 

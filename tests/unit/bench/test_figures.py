@@ -1,5 +1,6 @@
 """What the benchmark counts of processes and how it tells of it."""
 
+import resource
 import subprocess
 import sys
 from functools import partial
@@ -32,7 +33,8 @@ def test_processes_cost_what_the_kernel_counts_of_all_of_them() -> None:
     of_each = [float(log) for log in logs]
     assert sum(of_each) <= cost.cpu < 1.5 * sum(of_each), "what is left is the end of each process"
     assert cost.wall >= 0.5
-    assert 200e6 < cost.resident < 300e6
+    # A process begins as a copy of this one, which may be the larger.
+    assert 200e6 < cost.resident < 200e6 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def test_a_process_that_fails_is_told_with_what_it_said() -> None:
