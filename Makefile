@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
-IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute, or need nothing but a core
+IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute
 
 .PHONY: help setup generate format verify cluster cluster-down images demo family demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
@@ -60,7 +60,7 @@ demo-assert: setup ## the demo, then its own assertions
 	@$(PYTEST) tests/e2e/test_demo.py
 
 test-unit: setup ## fast and pure
-	@$(PYTEST) $(IN_TWO) tests/unit
+	@$(PYTEST) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
 	@$(CLUSTER) build kubernetes etcd helm
