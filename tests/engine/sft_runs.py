@@ -116,5 +116,5 @@ def curve(run: StageRun) -> list[dict[str, Any]]:
 
 def snapshot_text(stage: StageRun) -> str:
     """What the pod last said of itself, empty before it has."""
-    file = stage.volume / "runs/here/tiny/snapshots/sft-0.json"
+    file = stage.volume / f"runs/here/tiny/snapshots/sft-a{stage.attempt}-0.json"
     return file.read_text() if file.is_file() else ""

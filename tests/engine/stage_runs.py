@@ -58,7 +58,7 @@ class StageRun:
     def snapshot(self) -> dict[str, Any]:
         """What the pod last said of itself."""
         snapshot: dict[str, Any] = json.loads(
-            (self.volume / f"runs/here/tiny/snapshots/{self.kind}-0.json").read_text()
+            (self.volume / f"runs/here/tiny/snapshots/{self.kind}-a{self.attempt}-0.json").read_text()
         )
         return snapshot
 

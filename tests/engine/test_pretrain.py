@@ -80,7 +80,9 @@ def test_each_checkpoint_says_how_many_tokens_of_each_source_it_was_trained_on(
 
 
 def test_the_last_report_tells_the_end(trained: PretrainRun) -> None:
-    snapshot = Snapshot.from_dict(json.loads((trained.volume / RUN_FOLDER / "snapshots/pretrain-0.json").read_text()))
+    snapshot = Snapshot.from_dict(
+        json.loads((trained.volume / RUN_FOLDER / "snapshots/pretrain-a0-0.json").read_text())
+    )
 
     assert (snapshot.step, snapshot.total, snapshot.checkpoint, snapshot.checkpoints) == (12, 12, 12, (0, 4, 8, 12))
     assert snapshot.loss == trained.curve()[-1]["loss"]

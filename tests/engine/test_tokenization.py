@@ -198,7 +198,7 @@ def test_a_document_that_holds_the_end_of_text_is_counted(pods: Pods, volume: Vo
 
 def test_snapshots_tell_shards_tokens_and_the_estimate(pods: Pods, volume: Volume) -> None:
     pods.all(pods=2)
-    snapshot = json.loads((volume / "runs/uid-1/snapshots/tokenize-1.json").read_text())
+    snapshot = json.loads((volume / "runs/uid-1/snapshots/tokenize-a0-1.json").read_text())
     assert (snapshot["step"], snapshot["total"], snapshot["unit"]) == (5, 5, "shards")
     total = sum(marker(volume, name)["tokens"] for name in ("en", "code"))
     assert (snapshot["tokens"], snapshot["counts"]["tokens"]) == (total, total)

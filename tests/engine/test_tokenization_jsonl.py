@@ -110,7 +110,7 @@ def test_broken_lines_are_left_out_counted_and_noted(pods: Pods, volume: Volume)
     assert (made["documents"], made["broken"], made["filtered"], made["empty"]) == (750, 5, 750, 0)
     assert made["textBytes"] == sum(map(len, DOCUMENTS[750:1500]))
     assert result.output["broken"] == 5
-    snapshot = json.loads((volume / "runs/uid-1/snapshots/tokenize-0.json").read_text())
+    snapshot = json.loads((volume / "runs/uid-1/snapshots/tokenize-a0-0.json").read_text())
     assert (snapshot["counts"]["en.broken"], snapshot["counts"]["en.filtered"]) == (5, 750)
     assert any("5 documents are broken" in note for note in snapshot["notes"])
 

@@ -1,7 +1,6 @@
 """What a pod says of itself while it works, and what it is answered: snapshots to the operator and to the volume."""
 
 import dataclasses
-import json
 import logging
 import threading
 import time
@@ -21,9 +20,9 @@ LOGGER: Final = logging.getLogger(__name__)
 class Reporter:
     """Sends the newest snapshot every `report_seconds` from a thread of its own, changed or not, until closed.
 
-    Each goes to `report_url` with the projected token and to `<run_folder>/snapshots/<stage>-<index>.json`, unless a
-    later attempt's lies there. The operator's answer, where it has one, is kept in `<run_folder>/answers/<stage>.json`,
-    where the next attempt finds it too. What fails here is logged once and never reaches the stage.
+    Each goes to `report_url` with the projected token and to `<run_folder>/snapshots/<stage>-a<attempt>-<index>.json`,
+    which no other attempt writes. The operator's answer, where it has one, is kept where the next attempt finds it too,
+    in `<run_folder>/answers/<stage>.json`. What fails here is logged once and never reaches the stage.
     """
 
     def __init__(
@@ -36,7 +35,9 @@ class Reporter:
         )  # fmt: skip
         self._url = stage_input.report_url
         self._seconds = stage_input.report_seconds
-        self._file = volume.path(stage_input.run_folder) / "snapshots" / f"{stage_input.stage}-{index}.json"
+        self._file = volume.path(stage_input.run_folder) / "snapshots" / (
+            f"{stage_input.stage}-a{stage_input.attempt}-{index}.json"
+        )  # fmt: skip
         self._answer_file = answer_file(stage_input, volume)
         self._answer = read_answer(self._answer_file)
         self._token_file = token_file
@@ -99,8 +100,7 @@ class Reporter:
             self._failing.discard(receiver)
 
     def _write(self, text: str) -> None:
-        if _attempt_of(self._file) <= self._snapshot.attempt:
-            write_atomic(self._file, text)
+        write_atomic(self._file, text)
 
     def _take(self, text: str) -> None:
         answer = Answer.from_text(text)
@@ -128,11 +128,3 @@ def read_answer(path: Path) -> Answer | None:
         return Answer.from_text(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def _attempt_of(path: Path) -> int:
-    """The attempt that a snapshot's file is of; -1 where it can't be read."""
-    try:
-        return int(json.loads(path.read_text())["attempt"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return -1

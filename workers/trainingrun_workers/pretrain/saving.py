@@ -146,7 +146,8 @@ class Saving:
     def _finish(self, step: int, marker: dict[str, Any]) -> str | None:
         if self._agreement.rank:
             return None
-        self._claim.check()
+        if not self._claim.held():  # as a word to all ranks, so that what an engine has made anew here is removed
+            return "another attempt has claimed the folder"
         try:
             self._checkpoints.finish(step, marker)
         except OSError as error:

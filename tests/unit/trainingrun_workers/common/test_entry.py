@@ -84,7 +84,7 @@ def test_a_stages_result_is_the_termination_message_and_lies_on_the_volume(pod: 
     kept = json.loads((pod.volume / "runs/run/results/convert-a1-4.json").read_text())
     assert len(kept["output"]["files"]) == 90
     assert output.splitlines()[-1].endswith("convert INFO Completed: All is done.")
-    assert (pod.volume / "runs/run/snapshots/convert-4.json").is_file()
+    assert (pod.volume / "runs/run/snapshots/convert-a1-4.json").is_file()
 
 
 def test_a_foreseen_failure_is_its_sentence_and_exit_code(pod: Pod) -> None:
@@ -108,7 +108,7 @@ def test_a_crash_is_a_sentence_and_a_traceback_in_the_log(pod: Pod) -> None:
 
 def test_a_pod_that_is_told_to_stop_ends_as_preempted(pod: Pod) -> None:
     process = pod.start("reporter.update(activity='ready'); time.sleep(60)")
-    snapshot = pod.volume / "runs/run/snapshots/convert-0.json"
+    snapshot = pod.volume / "runs/run/snapshots/convert-a1-0.json"
     deadline = time.monotonic() + 20
     while not snapshot.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
