@@ -16,11 +16,11 @@ from typing import Any, Final
 from trainingrun.api.key_kinds import shown
 from trainingrun.api.key_table import Reading, canonical, distinct, nest
 from trainingrun.api.nanotron_data import Stages, read_stages
-from trainingrun.api.nanotron_keys import NANOTRON_TABLE
 from trainingrun.api.nanotron_lint import lint
 from trainingrun.api.nanotron_size import parameters, token_bytes
 from trainingrun.api.nanotron_types import DataStageRequest, NanotronTranslation, PretrainContext
 from trainingrun.api.notes import Note, error, errors, translated, warning
+from trainingrun.api.torch_keys import TABLES
 
 __all__ = ["DataStageRequest", "NanotronTranslation", "PretrainContext", "translate"]
 
@@ -90,7 +90,7 @@ def _translate(text: str, context: PretrainContext) -> NanotronTranslation:
     raw = json.loads(text)
     if not isinstance(raw, dict):
         return NanotronTranslation({}, (error("", f"The nanotron configuration is {shown(raw)}, but takes sections."),))
-    reading = NANOTRON_TABLE.read(raw)
+    reading = TABLES[context.engine].read(raw)
     values = reading.values
     notes = [*reading.notes, *_complete(reading, context)]
     raw_stages = values.pop("data_stages", None)

@@ -146,6 +146,16 @@ def _pipeline(_: PretrainContext, pp: int, engine: str, layers: int, accumulatio
         )
 
 
+def _whole_model(context: PretrainContext, tp: int, pp: int) -> Iterator[Note]:
+    for name, value, what in (("tp", tp, "tensors"), ("pp", pp, "layers")):
+        if context.engine == "torch" and value > 1:
+            yield error(
+                f"parallelism.{name}",
+                f"parallelism.{name} is {value}, but the torch engine gives no rank a part of the {what}: set it to 1, "
+                "raise parallelism.dp, and let optimizer.zero_stage 1 cut weights and moments where memory is short.",
+            )
+
+
 def _vocabulary(context: PretrainContext, size: int, tp: int, divisible_by: int) -> Iterator[Note]:
     path = _CONFIG + "vocab_size"
     if size < 1:
@@ -209,6 +219,7 @@ LINTS: Final = (
             "tokens.batch_accumulation_per_replica",
         ),
     ),
+    Lint(_whole_model, ("parallelism.tp", "parallelism.pp")),
     Lint(_vocabulary, (_CONFIG + "vocab_size", "parallelism.tp", "model.make_vocab_size_divisible_by")),
     *map(_token_id, ("bos_token_id", "eos_token_id", "pad_token_id")),
     Lint(_interval, ("checkpoints.checkpoint_interval", "tokens.train_steps")),

@@ -19,6 +19,7 @@ class PretrainContext:
     run_name: str
     checkpoint_every: int | None  # spec.pretrain.checkpoints.every
     cpu: bool
+    engine: str = "nanotron"  # or "torch"
     source_paths: tuple[str, ...] = ()  # paths of spec.data in the order of `sources`: a second name of each
 
     @property

@@ -82,8 +82,8 @@ class BadLoss(Model):
 class Pretrain(Gang):
     """Pretraining of the base model: a PyTorchJob."""
 
-    engine: Literal["nanotron"] = "nanotron"
-    """Which engine trains."""
+    engine: Literal["nanotron", "torch"] = "nanotron"
+    """Which engine trains: nanotron 0.4, or torch alone by the same configuration."""
     checkpoints: Checkpoints = Checkpoints()
     """When checkpoints are written and which are kept."""
     bad_loss: BadLoss = BadLoss()

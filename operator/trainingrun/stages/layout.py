@@ -15,8 +15,8 @@ from trainingrun.stages.translated import Translated, volume_path
 
 TOKEN_FORMAT: Final = "datatrove-2"  # 1: cut at whole files; 2: cut at row groups
 REPORT_FORMAT: Final = 1
+PRETRAIN_ENGINES: Final = {"nanotron": "nanotron-0.4", "torch": "torch-1"}
 ENGINES: Final = {
-    "pretrain": "nanotron-0.4",
     "convert": "llama-1",
     "evaluate": "lm-eval-0.4.13",
     "sft": "axolotl-0.19.0",
@@ -24,6 +24,11 @@ ENGINES: Final = {
     "dpo": "axolotl-0.19.0",
     "cpt": "axolotl-0.19.0",
 }
+
+
+def engine(run: TrainingRun, kind: str) -> str:
+    """The engine of a kind of stage and its version, as it goes into the names of folders."""
+    return PRETRAIN_ENGINES[run.spec.pretrain.engine] if kind == "pretrain" else ENGINES[kind]
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def _pretrain(run: TrainingRun, translated: Translated, _: Instance, __: dict[st
     config = {key: value for key, value in pretrain.config.items() if key not in _KNOBS}
     config["seed"] = pretrain.seed
     # The number of ranks is part of the inputs: the data order and the sums of gradients depend on it.
-    return {"engine": ENGINES["pretrain"], "config": config, "data": data, "nodes": run.spec.pretrain.nodes}
+    return {"engine": engine(run, "pretrain"), "config": config, "data": data, "nodes": run.spec.pretrain.nodes}
 
 
 # Parts of nanotron's configuration that change nothing about the weights.

@@ -1,4 +1,4 @@
-"""The pretrain stage: a PyTorchJob in which nanotron trains the base model."""
+"""The pretrain stage: a PyTorchJob in which the engine trains the base model."""
 
 from trainingrun.api.base import seconds
 from trainingrun.stages import network
@@ -29,6 +29,7 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         hang_timeout=seconds(pretrain.recovery.hang_timeout),
         skips=context.skips,
         loss_spike=pretrain.bad_loss.spike,
+        engine=pretrain.engine,
         auto_interval=pretrain.checkpoints.interval == "auto",
         seconds_between_failures=seconds(pretrain.recovery.mean_time_between_failures),
     )

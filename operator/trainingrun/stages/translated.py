@@ -59,6 +59,7 @@ def _nanotron(run: TrainingRun) -> NanotronTranslation:
         run_name=run.metadata.name,
         checkpoint_every=pretrain.checkpoints.every,
         cpu=pretrain.gpus_per_node == 0,
+        engine=pretrain.engine,
         source_paths=tuple(source.path for source in run.spec.data),
     )
     return translate_nanotron(pretrain.config, context)

@@ -64,7 +64,7 @@ class Skip:
 class PretrainSpec:
     """A pretrain stage: one gang of `nodes` pods with `processes_per_node` ranks each, under torchrun."""
 
-    config: dict[str, Any]  # nanotron 0.4's own configuration, already translated
+    config: dict[str, Any]  # in nanotron 0.4's schema, already translated
     data: tuple[DataStage, ...]
     token_bytes: int
     total_steps: int
@@ -78,7 +78,7 @@ class PretrainSpec:
     evaluate_every: int | None  # checkpoints at these steps are kept until `converted` holds them
     converted: str | None  # the convert stage's folder
     hang_timeout: float
-    source_folder: str = ""  # unused by nanotron; for engines that start from weights
+    engine: str = "nanotron"  # or "torch"
     skips: tuple[Skip, ...] = ()  # ascending by step; checkpoints made without one that lies before them are set aside
     loss_spike: float | None = None  # a logged loss above this multiple of the median of the last hundred is bad
     auto_interval: bool = False  # checkpoint_every is only where to begin

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trainingrun_workers.convert.reference import Reference
+from trainingrun_workers.convert.origins import Logits
 from trainingrun_workers.errors import BadData
 
 SEED: Final = 20240304
@@ -62,7 +62,7 @@ class Fidelity:
         }
 
 
-def compare(reference: Reference, folder: Path, dtype: Any, probe: Any, tolerance: float) -> Fidelity:
+def compare(reference: Logits, folder: Path, dtype: Any, probe: Any, tolerance: float) -> Fidelity:
     """Run the [1, n] tensor of ids `probe` through both models; `folder` is read as any user would read it."""
     import torch
     from transformers import AutoModelForCausalLM

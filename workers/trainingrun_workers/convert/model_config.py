@@ -1,4 +1,4 @@
-"""The configuration of a nanotron 0.4 Llama as transformers writes it."""
+"""The configuration of a Llama in nanotron's schema as transformers writes it."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from trainingrun_workers.errors import BadData
 
-ROPE_THETA: Final = 10000.0  # fixed in nanotron 0.4, and written nowhere
+ROPE_THETA: Final = 10000.0  # fixed in nanotron 0.4, and written nowhere; the torch engine writes its own
 _SAME: Final = (
     "bos_token_id", "eos_token_id", "hidden_act", "hidden_size", "initializer_range", "intermediate_size",
     "max_position_embeddings", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "pad_token_id",
@@ -24,7 +24,7 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     missing = [name for name in _SAME if name not in config]
     if missing or config.get("rope_scaling"):
         what = f"lacks {', '.join(missing)}" if missing else "has a rope_scaling"
-        raise BadData("CheckpointUnknown", f"{file} {what}, so it is not of a Llama that nanotron 0.4 trains.")
+        raise BadData("CheckpointUnknown", f"{file} {what}, so it is not of a Llama that is trained here.")
     return dict(config)
 
 
@@ -34,7 +34,7 @@ def llama_config(config: dict[str, Any], dtype: str) -> Any:
 
     return LlamaConfig(
         **{name: config[name] for name in _SAME},
-        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+        rope_parameters={"rope_type": "default", "rope_theta": float(config.get("rope_theta") or ROPE_THETA)},
         attention_bias=False,
         mlp_bias=False,
         use_cache=True,

@@ -15,8 +15,7 @@ from trainingrun_workers.contract import CHECKPOINT_FOLDER, ConvertSpec, ExitCod
 from trainingrun_workers.convert.fidelity import compare, probe_tokens
 from trainingrun_workers.convert.folder import write_model
 from trainingrun_workers.convert.model_config import llama_config, read_config
-from trainingrun_workers.convert.reference import Reference
-from trainingrun_workers.convert.weights import Shape, llama_weights
+from trainingrun_workers.convert.origins import Logits, Origin, origin
 from trainingrun_workers.errors import BadData, Retry, VolumeFull
 from trainingrun_workers.models import load_tokenizer
 from trainingrun_workers.pretrain.checkpoints import Checkpoints, sizes
@@ -40,18 +39,18 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
         reporter.update(step=len(done), checkpoints=tuple(done), checkpoint=step)
     reporter.update(activity="done")
     models = {checkpoint_name(step): {key: one[key] for key in _REPORTED} for step, one in done.items()}
-    message = f"{len(done)} checkpoints are converted and agree with nanotron's logits."
+    message = f"{len(done)} checkpoints are converted and agree with their engine's logits."
     return Result(int(ExitCode.DONE), "Completed", message, max(done, default=None), {"models": models})
 
 
 @dataclass
 class Converter:
-    """Converts steps of one pretrain stage; nanotron is loaded with the first."""
+    """Converts steps of one pretrain stage; the engine is loaded with the first."""
 
     spec: ConvertSpec
     volume: Volume
     folder: Path
-    _reference: Reference | None = None
+    _reference: Logits | None = None
 
     def target(self, step: int) -> Path:
         """Where a step's model goes."""
@@ -59,14 +58,14 @@ class Converter:
 
     def convert(self, step: int) -> dict[str, Any]:
         """Make a step's model; yields its marker. Nothing is left behind where that fails."""
-        checkpoint = self._checkpoint(step)
+        checkpoint, made = self._checkpoint(step)
         if self._reference is None:
             load_tokenizer(self.volume.path(self.spec.tokenizer))  # says so before any work if there is none
         unfinished = self.folder / f".unfinished-{checkpoint_name(step)}"
         shutil.rmtree(unfinished, ignore_errors=True)
         make_folder(unfinished)
         try:
-            marker = {"step": step, **self._write_and_compare(checkpoint, unfinished)}
+            marker = {"step": step, **self._write_and_compare(checkpoint, made, unfinished)}
             mark_complete(unfinished, marker)
             shutil.rmtree(self.target(step), ignore_errors=True)  # without a marker, or it would have been left alone
             unfinished.rename(self.target(step))
@@ -76,7 +75,7 @@ class Converter:
         sync_folder(self.folder)
         return marker
 
-    def _checkpoint(self, step: int) -> Path:
+    def _checkpoint(self, step: int) -> tuple[Path, Origin]:
         checkpoints = Checkpoints(self.volume.path(self.spec.pretrain) / CHECKPOINT_FOLDER)
         path, marker = checkpoints.path(step), checkpoints.marker(step)
         if not marker:
@@ -92,11 +91,11 @@ class Converter:
                 f"The checkpoint of step {step} lacks {torn[0]} or has another size of it: remove {path}, so that "
                 "pretraining makes it again.",
             )
-        return path
+        return path, origin(marker, path)
 
-    def _write_and_compare(self, checkpoint: Path, into: Path) -> dict[str, Any]:
+    def _write_and_compare(self, checkpoint: Path, made: Origin, into: Path) -> dict[str, Any]:
         raw = read_config(checkpoint)
-        weights = llama_weights(checkpoint, Shape.of(raw))
+        weights = made.weights(checkpoint, raw)
         dtype = weights["model.embed_tokens.weight"].dtype
         needed = sum(one.numel() * one.element_size() for one in weights.values())
         free = self.volume.free_bytes()
@@ -108,7 +107,7 @@ class Converter:
         name = str(dtype).removeprefix("torch.")
         parameters = write_model(into, llama_config(raw, name), weights, self.volume.path(self.spec.tokenizer))
         if self._reference is None:
-            self._reference = Reference(raw, dtype)
+            self._reference = made.reference(raw, dtype)
         self._reference.load(checkpoint)
         probe = probe_tokens(raw["vocab_size"], min(self.spec.probe_tokens, raw["max_position_embeddings"]))
         fidelity = compare(self._reference, into, dtype, probe, self.spec.tolerance)

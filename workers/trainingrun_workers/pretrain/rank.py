@@ -9,14 +9,14 @@ from typing import Any, Final
 from trainingrun_workers import contract
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
-from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
 from trainingrun_workers.pretrain.checkpoints import skips_before
 from trainingrun_workers.pretrain.curve import Curve
 from trainingrun_workers.pretrain.data_plan import DataPlan
+from trainingrun_workers.pretrain.engines import check_engine, engine
 from trainingrun_workers.pretrain.token_folder import TokenFolder
 from trainingrun_workers.reporting import answer_file
-from trainingrun_workers.volume import Volume
+from trainingrun_workers.volume import Volume, read_marker
 
 LOGGER: Final = logging.getLogger("trainingrun_workers.pretrain.rank")  # not __main__, which nobody listens to
 NOTICEABLE: Final = 0.01  # of a source's tokens
@@ -32,7 +32,6 @@ def main(rank: LaunchedRank) -> Result:
     if rank.rank == 0:
         data.log()
     rank.report(now=True, notes=data.notes())
-    _load_engine(spec)
     return _train(rank, spec, stage_input, volume, data)
 
 
@@ -87,47 +86,28 @@ class Data:
         return {names[name].name: round(consumed[name] / folder.windows, 4) for name, folder in self._folders.items()}
 
 
-def _load_engine(spec: PretrainSpec) -> None:
-    import torch
-
-    from trainingrun_workers.nanotron_engine import importing
-
-    if spec.cpu:
-        from trainingrun_workers import cpu_stand_ins
-
-        cpu_stand_ins.install()
-        importing.prepare()
-        cpu_stand_ins.adapt()
-        return
-    if not torch.cuda.is_available():
-        raise BadConfig(
-            "GpuMissing",
-            "The run asks for GPUs but none is visible in this pod: check the node's driver and the image.",
-        )
-    importing.prepare()
-
-
 def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume: Volume, data: Data) -> Result:
-    from trainingrun_workers.nanotron_engine.batches import Batches
-    from trainingrun_workers.nanotron_engine.trainer import join
     from trainingrun_workers.pretrain.agreement import TIMEOUT, Agreement
     from trainingrun_workers.pretrain.loop import Loop
     from trainingrun_workers.pretrain.saving import Saving
 
-    join(spec.cpu, TIMEOUT)
+    one = engine(spec)
+    one.load(spec)
+    one.join(spec.cpu, TIMEOUT)
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
     answer = answer_file(stage_input, volume)
     saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
     newest = saving.newest()
     step = newest[0] if newest else 0
+    if newest:
+        check_engine(str((read_marker(newest[1]) or {})["engine"]["name"]), spec.engine, step)
     rank.beat(step, Activity.LOADING)
     rank.report(now=True, step=step, activity="loading" if newest else "building")
     curve = Curve(claim, step) if rank.rank == 0 else None
     if step < spec.total_steps:
-        # nanotron can't load an optimizer that has not stepped; the seed gives step 0's weights again.
-        trainer = _trainer(spec, rank.folder, newest[1] if newest and step else None)
+        trainer = one.trainer(spec, rank.folder, newest)
         rank.beat(step, Activity.STARTING)
-        batches = Batches(trainer, data.windows, spec.token_bytes, "cpu" if spec.cpu else "cuda")
+        batches = one.batches(spec, trainer, data.windows)
         Loop(
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
@@ -142,38 +122,21 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     )  # fmt: skip
 
 
-def _trainer(spec: PretrainSpec, scratch: Path, resume: Path | None) -> Any:
-    from trainingrun_workers.nanotron_engine import configuration
-    from trainingrun_workers.nanotron_engine.trainer import Trainer
-
-    file = configuration.write(spec, scratch, resume)
-    if not spec.cpu:
-        return Trainer(file)
-    from trainingrun_workers.cpu_stand_ins.devices import CpuForCuda
-
-    with CpuForCuda():
-        return Trainer(file)
-
-
 def _log_every(spec: PretrainSpec) -> int:
     return max(int((spec.config.get("logging") or {}).get("iteration_step_info_interval") or 1), 1)
 
 
 def _marker(spec: PretrainSpec, data: Data, ranks: dict[str, int], step: int) -> dict[str, Any]:
-    from trainingrun_workers.nanotron_engine.identity import identity
-
     tokens = step * spec.tokens_per_step
     return {
         "samples": tokens // spec.config["tokens"]["sequence_length"], "tokens": tokens,
-        "tokensBySource": data.tokens_by_source(step), "ranks": ranks, "engine": identity(), "cpuStandIns": spec.cpu,
-        "skips": skips_before(spec.skips, step),
+        "tokensBySource": data.tokens_by_source(step), "ranks": ranks, "engine": engine(spec).identity(),
+        "cpuStandIns": spec.cpu, "skips": skips_before(spec.skips, step),
     }  # fmt: skip
 
 
 def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve | None) -> dict[str, Any]:
-    from trainingrun_workers.nanotron_engine.identity import identity
-
-    engine = identity()
+    identity = engine(spec).identity()
     return {
         "steps": spec.total_steps,
         "loss": curve.last_loss if curve else None,
@@ -185,9 +148,10 @@ def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve
         "epochs": data.epochs(spec.total_steps),
         "skippedSteps": sum(skip.steps for skip in spec.skips),
         "cpuStandIns": spec.cpu,
-        "nanotronVersion": engine["version"],
-        "nanotronWheelSha": engine["wheel"],
-        "nanotronSources": engine["sources"],
+        "engine": identity["name"],
+        "engineVersion": identity["version"],
+        "engineWheelSha": identity["wheel"],
+        "engineSources": identity["sources"],
     }
 
 
