@@ -49,7 +49,7 @@ cluster-down: ## take the cluster away
 images: cluster ## build the images into the cluster
 	@$(PYTHON) images/build.py
 
-demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart
+demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart; ENGINE=torch by the other engine
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
 
 family: setup ## four small bilingual models on one claim, and what they saved each other, in out/family

@@ -110,7 +110,7 @@ def test_a_stop_is_saved_and_gone_on_from(engine_python: EnginePython, tmp_path:
 def test_it_learns_as_nanotron_does(engine_python: EnginePython, tmp_path: Path) -> None:
     """The mean loss of the last steps: the engines differ by no more than two seeds of nanotron, or by 2 %."""
 
-    def tail(name: str, engine: str, seed: int) -> float:
+    def tail(name: str, engine: str, seed: int) -> tuple[float, list[float]]:
         run = PretrainRun(engine_python("nanotron"), tmp_path / name)
         run.spec |= {"engine": engine, "checkpoint_every": PARITY_STEPS}
         run.config = copy.deepcopy(run.config)
@@ -118,10 +118,14 @@ def test_it_learns_as_nanotron_does(engine_python: EnginePython, tmp_path: Path)
         run.config["tokens"]["train_steps"] = PARITY_STEPS
         run.config["optimizer"]["learning_rate_scheduler"] |= {"lr_decay_starting_step": 150, "lr_decay_steps": 50}
         assert run.run().reason == "Completed"
-        return statistics.mean(line["loss"] for line in run.curve()[-TAIL:])
+        curve = run.curve()
+        return statistics.mean(line["loss"] for line in curve[-TAIL:]), [line["learningRate"] for line in curve]
 
-    ours, first, second = tail("torch", "torch", 1), tail("first", "nanotron", 1), tail("second", "nanotron", 2)
+    (ours, rates), (first, wanted), (second, _) = (
+        tail(*one) for one in (("torch", "torch", 1), ("first", "nanotron", 1), ("second", "nanotron", 2))
+    )
     print(f"torch {ours:.4f}, nanotron {first:.4f} and {second:.4f}")
+    assert rates == pytest.approx(wanted, rel=1e-12)
     assert abs(ours - first) <= max(2 * abs(first - second), 0.02 * first)
 
 

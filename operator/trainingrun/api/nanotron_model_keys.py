@@ -23,7 +23,7 @@ _NEW_IN_MAIN: Final = (
     Key(
         _CONFIG + "rope_theta", number(above=0.0), "refused", quiet=(10000.0,),
         sentence="model.model_config.rope_theta is {value}, but nanotron 0.4 always uses 10000: set it to 10000, or "
-        "bring an image with another engine.",
+        "name torch as spec.pretrain.engine.",
     ),
     Key(
         _CONFIG + "rope_interleaved", FLAG, "ignored", quiet=(True,), severity="translated",

@@ -35,8 +35,8 @@ def test_a_world_on_cpu_is_one_process_a_node() -> None:
 def test_a_rope_theta_that_0_4_does_not_have_is_an_error() -> None:
     (message,) = messages(translate(nanotron(model__model_config__rope_theta=5e5), SIXTY_FOUR_GPUS).notes, "error")
     assert message == (
-        "model.model_config.rope_theta is 500000, but nanotron 0.4 always uses 10000: set it to 10000, or bring an "
-        "image with another engine."
+        "model.model_config.rope_theta is 500000, but nanotron 0.4 always uses 10000: set it to 10000, or name "
+        "torch as spec.pretrain.engine."
     )
 
 

@@ -1,0 +1,46 @@
+"""The same configuration moves to the torch engine by one word, and what it can't do there is said."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from published import SIXTY_FOUR_GPUS, messages, nanotron
+from trainingrun.api.nanotron_config import translate
+
+TORCH = dataclasses.replace(SIXTY_FOUR_GPUS, engine="torch")
+MODEL = "model__model_config__"
+
+
+def test_the_reports_configuration_runs_on_either_engine() -> None:
+    ours, theirs = translate(nanotron(), TORCH), translate(nanotron(), SIXTY_FOUR_GPUS)
+    assert ours.errors == theirs.errors == ()
+    assert (ours.tokens_per_step, ours.total_steps) == (theirs.tokens_per_step, theirs.total_steps)
+    assert ours.config["optimizer"]["learning_rate_scheduler"] == theirs.config["optimizer"]["learning_rate_scheduler"]
+
+
+def test_no_word_of_nanotron_0_4_is_said_to_who_uses_torch() -> None:
+    notes = translate(nanotron(**{MODEL + "z_loss_enabled": True, MODEL + "attention_bias": True}), TORCH).notes
+    assert notes
+    assert not [note for note in notes if "nanotron 0.4" in note.message]
+
+
+def test_what_nanotron_lacks_is_honoured() -> None:
+    made = translate(nanotron(**{MODEL + "rope_theta": 500000.0, "parallelism__recompute_layer": True}), TORCH)
+    assert made.errors == ()
+    assert made.config["model"]["model_config"]["rope_theta"] == 500000.0
+    assert made.config["parallelism"]["recompute_layer"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"parallelism__pp": 2, "parallelism__dp": 32}, "gives no rank a part of the layers"),
+        ({"parallelism__tp": 5, "parallelism__dp": 64}, "gives no rank a part of the tensors"),
+        ({MODEL + "hidden_act": "gelu"}, "takes one of silu, swish"),
+        ({"model__dtype": "float16"}, "takes one of bfloat16, float32"),
+        ({MODEL + "_use_doc_masking": True}, "the torch engine attends across documents"),
+    ],
+)
+def test_what_it_can_t_do_is_an_error(changes: dict[str, Any], words: str) -> None:
+    assert any(words in message for message in messages(translate(nanotron(**changes), TORCH).notes, "error"))
