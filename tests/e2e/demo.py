@@ -1,8 +1,8 @@
 """From nothing to a small bilingual model: run by `make demo`.
 
 Brings up a cluster, builds the images, installs the operator with Helm, applies the quickstart, follows it, and copies
-both released models with their cards into out/quickstart. ENGINE=torch trains by the other engine. Can be run again and again: a new run is made each time,
-what seldom changes is used again.
+the released models with their cards into out/quickstart. ENGINE=torch trains with the other engine. Can be run again
+and again: a new run is made each time, what seldom changes is used again.
 """
 
 import json
