@@ -10,7 +10,7 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
 IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute
 
-.PHONY: help setup generate format verify cluster cluster-down images demo family demo-assert \
+.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images demo family demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
 	bench-tokenize bench-loader bench-evaluate bench-pretrain clean-cache
 
@@ -32,13 +32,20 @@ generate: setup ## write the CRD, the chart's copies and the API reference anew
 format: setup ## format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . && $(BIN)/ruff format --quiet .
 
-verify: setup ## generated files current, format, lint, types, import layers
+verify: setup ## generated files current, format, lint, types, import layers, the site's links
 	@$(BIN)/python -m trainingrun.api.generate --check
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy operator/trainingrun workers/trainingrun_workers
 	@cd tests/cluster && ../../$(BIN)/mypy -p local_cluster
 	@PYTHONPATH=operator:workers $(BIN)/lint-imports --no-cache
+	@$(MAKE) docs
+
+docs: setup ## the documentation as a site in build/site, strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: setup ## the site on a local port, built again as you write
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 cluster: ## bring up a cluster (NODES=2 for a second node) and print how to reach it
 	@$(CLUSTER) up $(if $(NODES),--nodes $(NODES))
@@ -57,7 +64,7 @@ family: setup ## four small bilingual models on one claim, and what they saved e
 
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
-	@$(PYTEST) tests/e2e/test_demo.py
+	@$(PYTEST) -m demo tests/e2e
 
 test-unit: setup ## fast and pure
 	@$(PYTEST) tests/unit
@@ -71,7 +78,7 @@ test-scale: setup ## a thousand runs on an API server without nodes
 	@$(PYTEST) tests/scale
 
 test-cluster: setup ## real pods: bad input, faults, two nodes
-	@$(PYTEST) -m "not long" tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py
+	@$(PYTEST) -m "not long and not demo" tests/cluster tests/e2e
 
 test-chaos: setup ## faults on a real cluster, measured: some of them once, or TIMES=20 of each
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(TIMES),--times $(TIMES) --document)

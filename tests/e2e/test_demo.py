@@ -12,6 +12,8 @@ import yaml
 OUT = Path(__file__).resolve().parents[2] / "out" / "quickstart"
 MODELS = ("quickstart", "quickstart-translate", "quickstart-prefer")
 
+pytestmark = pytest.mark.demo
+
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Any]:
