@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.pretrain_runs import PretrainRun, slowly
+from engine.sft_runs import make_base
 from engine.tokenize_pods import Pods, Volume, fill_volume
+from engine.tuning_runs import TuningRuns
 
 ENVIRONMENT = Path(__file__).with_name("environment.py")
 
@@ -54,6 +56,13 @@ def pair(engine_python: Callable[[str], Path], tmp_path: Path) -> Iterator[Pretr
     made = slowly(PretrainRun(engine_python("nanotron"), tmp_path, ranks=2))
     yield made
     made.end()
+
+
+@pytest.fixture(scope="session")
+def tuning(engine_python: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> TuningRuns:
+    """Stages of Axolotl's, each trained when a test first asks for it, over a base model that all have."""
+    python = engine_python("axolotl")
+    return TuningRuns(python, make_base(python, tmp_path_factory.mktemp("base")), tmp_path_factory.mktemp)
 
 
 @pytest.fixture

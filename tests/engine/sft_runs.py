@@ -110,7 +110,7 @@ def ask(python: Path, program: str, *arguments: Path) -> Any:
 
 def curve(run: StageRun) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, without what depends on the clock."""
-    lines = [json.loads(line) for line in (run.volume / FOLDER / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run.volume / run.folder / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if key not in ("time", "tokensPerSecond")} for line in lines]
 
 

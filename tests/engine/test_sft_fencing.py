@@ -1,18 +1,15 @@
 """An sft gang that nobody could end wakes up when another attempt has taken its place."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.frozen import content, freeze, wake
-from engine.sft_runs import FOLDER, STEPS, curve, make_base, make_stage, spec, start
+from engine.sft_runs import FOLDER, STEPS, curve, make_stage, spec, start
+from engine.tuning_runs import TuningRuns
 from trainingrun_workers.contract import ExitCode
 
 
-def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(
-    engine_python: Callable[[str], Path], tmp_path: Path
-) -> None:
-    python = engine_python("axolotl")
-    run = make_stage(python, make_base(python, tmp_path / "base"), tmp_path)
+def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(tuning: TuningRuns, tmp_path: Path) -> None:
+    run = make_stage(tuning.python, tuning.base, tmp_path)
     old = start(run, until_step=13)
     try:
         frozen = freeze(old)

@@ -96,7 +96,7 @@ class Tuning(Gang):
     """A stage that goes on training a model with Axolotl: a PyTorchJob."""
 
     prepare: Placement = Placement()
-    """The Job that checks and tokenizes the data before the GPUs are taken; there is none where gpusPerNode is 0."""
+    """The Job that checks, tokenizes and packs the data before the GPUs are taken; none where gpusPerNode is 0."""
     config: dict[str, Any]
     """Axolotl's own configuration under its own names; an Axolotl YAML can be pasted."""
 

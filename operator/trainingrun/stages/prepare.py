@@ -1,4 +1,4 @@
-"""The prepare stages: Jobs that check and tokenize a gang's data before it takes its GPUs."""
+"""The prepare stages: Jobs that check, tokenize and pack a gang's data before it takes its GPUs."""
 
 import dataclasses
 

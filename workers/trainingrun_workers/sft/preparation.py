@@ -1,4 +1,4 @@
-"""The prepare stage: checks and tokenizes the data of a stage before that takes its GPUs.
+"""The prepare stage: checks, tokenizes and packs the data of a stage before that takes its GPUs.
 
 What it leaves, `<folder>/prepared-…`, is moved by the stage that trains on it to a folder of its own.
 """

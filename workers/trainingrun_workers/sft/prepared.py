@@ -1,8 +1,9 @@
 """The tokenized conversations of a stage on its volume, which a later attempt takes up when they are whole.
 
 Axolotl takes any prepared folder that is not empty for a whole one, and a lock file of a killed process for a living
-one; so both are seen to here. The folder's COMPLETE_MARKER holds the counts of `RowCounts` and the files that were
-read. Each attempt has the folder under a name of its own, which whoever still writes for an earlier one doesn't know.
+one; so both are seen to here. The folder's COMPLETE_MARKER holds the counts of `RowCounts`, the files that were read,
+the sizes of those that were made, and counts of tokens. Each attempt has the folder under a name of its own, which
+whoever still writes for an earlier one doesn't know.
 """
 
 import dataclasses
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trainingrun_workers.pretrain.checkpoints import discard
+from trainingrun_workers.pretrain.checkpoints import discard, sizes
 from trainingrun_workers.volume import make_folder, mark_complete, read_marker
 
 _PREFIX: Final = "prepared-"
 _REMOVED: Final = f"{_PREFIX}removed-"
+_PACKINGS: Final = "packings"
 _LEFT_BY_KILLED: Final = ("datasets_prep.lock", "datasets_ready.flag", "process_counter.txt")
 
 
@@ -60,6 +62,11 @@ class Prepared:
     def __init__(self, stage: Path, attempt: str) -> None:
         self.folder = stage / f"{_PREFIX}{attempt}"
 
+    @property
+    def packings(self) -> Path:
+        """Where `packings.Packings` lie, each of which is looked at for itself."""
+        return self.folder / _PACKINGS
+
     def reuse(self, files: dict[str, list[int]], keep: bool) -> bool:
         """Whether whole data of an earlier attempt are there, made from these files; what is not whole is removed.
 
@@ -68,8 +75,8 @@ class Prepared:
         """
         whole: Path | None = None
         for path in reversed(self._all()):
-            marker = read_marker(path)
-            if whole is None and marker is not None and (keep or marker["files"] == files):
+            marker = read_marker(path) or {}
+            if whole is None and _is_whole(path, marker) and (keep or marker["files"] == files):
                 whole = path
             else:
                 discard(path, _REMOVED)
@@ -86,21 +93,27 @@ class Prepared:
         They are moved, since nothing else needs them: the stage that prepared them has told what is to be told.
         """
         for path in sorted(stage.glob(f"{_PREFIX}*")):
-            marker = read_marker(path)
-            if marker is not None and marker["files"] == files:
+            marker = read_marker(path) or {}
+            if _is_whole(path, marker) and marker["files"] == files:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 path.rename(self.folder)
                 return True
         return False
 
-    def finish(self, counts: RowCounts, files: dict[str, list[int]]) -> None:
-        """Mark the folder, once all of it is written."""
-        mark_complete(self.folder, {**dataclasses.asdict(counts), "files": files})
+    def finish(self, counts: RowCounts, files: dict[str, list[int]], tokens: dict[str, int]) -> None:
+        """Mark the folder, once all of it is written; `tokens` are counts that Axolotl has under these keys."""
+        own = {"files": files, "tokens": tokens, "sizes": _sizes(self.folder)}
+        mark_complete(self.folder, {**dataclasses.asdict(counts), **own})
 
     def counts(self) -> RowCounts:
         """The counts of the folder's marker."""
         marker: dict[str, Any] = read_marker(self.folder) or {}
         return RowCounts(**{one.name: marker.get(one.name, 0) for one in dataclasses.fields(RowCounts)})
+
+    def tokens(self) -> dict[str, int]:
+        """The counts of tokens of the folder's marker, which Axolotl would read all labels for; empty without one."""
+        counted: dict[str, int] = (read_marker(self.folder) or {}).get("tokens", {})
+        return counted
 
     def remove(self) -> None:
         """Remove the data, which nothing needs once the stage is done."""
@@ -109,3 +122,16 @@ class Prepared:
 
     def _all(self) -> list[Path]:
         return sorted(self.folder.parent.glob(f"{_PREFIX}*"))
+
+
+def _is_whole(folder: Path, marker: dict[str, Any]) -> bool:
+    """Whether a folder is marked and has all that it had then; a marker of an earlier version lists no sizes."""
+    if not marker:
+        return False
+    found = _sizes(folder)
+    return all(found.get(name) == size for name, size in marker.get("sizes", {}).items())
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file of the data: locks lie beside the folder that they are in, and packings have checksums."""
+    return {name: size for name, size in sizes(folder).items() if "/" in name and not name.startswith(f"{_PACKINGS}/")}

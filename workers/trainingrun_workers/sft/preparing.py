@@ -1,4 +1,4 @@
-"""Stands beside Axolotl while it prepares the data: counts the rows that it drops, and spares it needless processes."""
+"""Stands beside Axolotl while it prepares the data: counts what it drops, and has pairs tokenized for TRL already."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -49,6 +49,8 @@ def _of_pairs(counts: list[RowCounts]) -> tuple[Any, dict[str, Any]]:
     """The same for preferences, of which only overlong ones are dropped: those read before the first merge count."""
     from axolotl.utils.data import rl
 
+    from trainingrun_workers.sft import pair_tokens
+
     load, merge, rows = rl.load_dataset_with_config, rl.merge_datasets, [0]
 
     def counted(*given: Any, **named: Any) -> Any:
@@ -57,10 +59,13 @@ def _of_pairs(counts: list[RowCounts]) -> tuple[Any, dict[str, Any]]:
         return data
 
     def merged(data: Any, config: Any) -> Any:
-        left = sum(map(len, data))
+        tokenizer, split = rl.load_tokenizer(config), "test" if counts else "train"
+        made = pair_tokens.tokenized(
+            merge(data, config), tokenizer, config.sequence_len, config.dataset_num_proc, split
+        )
         if not counts:
-            counts.append(RowCounts(rows[0], rows[0] - left, 0, left))
-        return merge(data, config)
+            counts.append(RowCounts(rows[0], rows[0] - len(made), 0, len(made)))
+        return made
 
     return rl, {
         "load_dataset_with_config": counted,

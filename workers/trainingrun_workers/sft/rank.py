@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ _OF_TORCHRUN: Final = (
     "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT",
 )  # fmt: skip
 _COUNTS: Final = ("rows", "dropped", "overlong", "unlabelled", "trainedTokens")
+_TOKENS: Final = ("total_num_tokens", "total_supervised_tokens")
 _KILLED: Final = 128 + int(signal.SIGTERM)
 
 
@@ -75,7 +76,7 @@ class _Training:
             self._rank, self._progress, self._checkpoints, self._workspace, self._claim, self._notes, saves_on_stop
         )
         plugin.begin(session)
-        with self._progress.translated(self._checkpoints.newest):
+        with self._progress.translated(self._checkpoints.newest), self._ready_data():
             return self._finish(*self._train(session), session)
 
     def _train(self, session: "Session") -> tuple[Any, Any]:
@@ -95,8 +96,8 @@ class _Training:
         return config, session.trainer.state
 
     def prepare(self) -> Result:
-        """Only check and tokenize the data, for a gang that trains on them later; no GPU is needed."""
-        with self._progress.translated(lambda: None):
+        """Only check, tokenize and pack the data, for a gang that trains on them later; no GPU is needed."""
+        with self._progress.translated(lambda: None), self._ready_data():
             self._read()
         counts = self._prepared.counts()
         output = {"rows": counts.rows, **self._dropped(), "cpu": self._spec.cpu}
@@ -112,7 +113,7 @@ class _Training:
         from axolotl.utils.dict import DictDefault
         from transformers import set_seed
 
-        from trainingrun_workers.sft import preparing
+        from trainingrun_workers.sft import packing, preparing
 
         newest = self._checkpoints.newest()
         resume = self._checkpoints.path(newest) if newest else None
@@ -121,15 +122,36 @@ class _Training:
             plain = settings.without_gpus(plain)
         config = load_cfg(DictDefault(plain))
         settings.restore_data_sets(config, plain)
+        config.update(self._prepared.tokens())
+        if self._prepares:  # the batches of the gang, and not of what stands for its attention here
+            config.attn_supports_packing = packing.packs_whole_batches(self._spec.config.get("attn_implementation"))
         self._enter(Phase.READING, "preparing the data")
         set_seed(config.seed)  # packing draws from it, so the number of steps depends on it
         load = load_preference_datasets if config.rl else load_datasets
         with preparing.watched(bool(config.rl)) as counts:
             data = load(cfg=config, cli_args=TrainerCliArgs())
         if counts:
+            if self._prepares and not config.rl:
+                packing.pack_epochs(config, data, self._packing)
             self._claim.check()
-            self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume))
+            tokens = {name: config[name] for name in _TOKENS if config[name]}
+            self._prepared.finish(counts[0], datasets.files(self._spec.config, self._volume), tokens)
         return config, data
+
+    def _ready_data(self) -> AbstractContextManager[None]:
+        """Within it Axolotl takes what lies ready, and packs or tokenizes only what does not."""
+        from trainingrun_workers.sft import packing, pair_tokens
+        from trainingrun_workers.sft.packings import Packings
+
+        if preferences.is_preferences(self._spec.config):
+            return pair_tokens.taken_as_they_are()
+        kept = Packings(self._prepared.packings, keeps=self._prepares)
+        return packing.packed_once(settings.seed(self._spec.config), kept)
+
+    def _packing(self, epoch: int, epochs: int) -> None:
+        self._claim.check()
+        self._rank.beat(0, Activity.LOADING)
+        self._rank.report(now=True, activity=f"packing epoch {epoch} of {epochs}")
 
     @property
     def _rows(self) -> str:

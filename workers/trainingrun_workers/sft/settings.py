@@ -11,6 +11,7 @@ from trainingrun_workers.volume import Volume
 
 PLUGIN: Final = "trainingrun_workers.sft.plugin.ProgressPlugin"
 SMALL_BYTES: Final = 16 * 2**20  # data below it are tokenized in one process: others take longer to start
+DEFAULT_SEED: Final = 42
 _HUB: Final = "hf://"
 _QUIET: Final = {
     "AXOLOTL_DO_NOT_TRACK": "1",
@@ -59,13 +60,18 @@ def axolotl_config(spec: SftSpec, volume: Volume, output: Path, prepared: Path, 
     changed = positions.overrides(config, volume.path(spec.base)) if spec.continues else {}
     if changed:
         config["model_config"] = changed
-    config.setdefault("seed", 42)
+    config["seed"] = seed(config)
     if _local_bytes(config) < SMALL_BYTES:
         config.setdefault("dataset_num_proc", 0)
     if spec.cpu:
         config.setdefault("dataloader_num_workers", 0)  # there is no GPU to keep busy meanwhile
         config["dataloader_pin_memory"] = False
     return config
+
+
+def seed(config: dict[str, Any]) -> int:
+    """The seed of a configuration, or that of one which names none."""
+    return int(config.get("seed", DEFAULT_SEED))
 
 
 def restore_data_sets(config: Any, given: dict[str, Any]) -> None:
