@@ -85,6 +85,7 @@ class World:
         self.pods: dict[str, PodView] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.neighbours: tuple[Neighbour, ...] = ()
+        self.made: frozenset[str] = frozenset()
         self.problems: dict[str, str] = {}
         self.events: list[Event] = []
         self.writes = 0
@@ -113,6 +114,7 @@ class World:
             config_maps=tuple(name.split("/")[1] for name in self.objects if name.startswith("ConfigMap/")),
             snapshots=tuple(self.snapshots.values()),
             neighbours=self.neighbours,
+            made=self.made,
             problems=self.problems,
         )
 

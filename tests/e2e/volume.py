@@ -91,6 +91,18 @@ class Visit:
         if process.returncode != 0:
             raise installation.CommandError(f"{folder} could not be copied off the volume.")
 
+    def put(self, source: Path, folder: str) -> None:
+        """Copy what is in a local folder into a folder of the volume."""
+        self.sh(f"mkdir -p {folder}")
+        unpack = ["kubectl", "exec", "-i", "-n", self.namespace, self.name, "--", "tar", "-C", f"/volume/{folder}"]
+        with subprocess.Popen([*unpack, "-xf", "-"], stdin=subprocess.PIPE, env=installation.environment()) as process:
+            with tarfile.open(fileobj=process.stdin, mode="w|", dereference=True) as archive:
+                archive.add(source, ".")
+            assert process.stdin is not None
+            process.stdin.close()
+        if process.returncode != 0:
+            raise installation.CommandError(f"{source} could not be copied onto the volume.")
+
     def close(self) -> None:
         """Delete the pod."""
         kubectl("delete", "pod", "-n", self.namespace, self.name, "--wait=false", "--ignore-not-found")

@@ -73,6 +73,14 @@ def test_a_model_is_scored_as_the_runs_own_are_and_once_for_all_runs(compare: St
     own = json.loads((compare.volume / evaluate.folder / "other.json").read_text())
     assert scores(compare, "other")["tasks"] == own["tasks"]
     assert scores(compare, "other")["key"] == own["key"]
+    kept = [
+        json.loads((compare.volume / one.folder / "questions/other.json").read_text()) for one in (compare, evaluate)
+    ]
+    assert kept[0] == kept[1]
+    assert kept[0]["scores"].keys() == {"continuation_en/acc", "continuation_it/acc"}, "bits a byte are of a whole text"
+    for name, values in kept[0]["scores"].items():
+        assert len(values) == 12
+        assert sum(values) / 12 == pytest.approx(own["tasks"][name.removesuffix("/acc")]["acc"])
     before = (compare.volume / FOLDER / "other.json").stat().st_mtime_ns
     assert compare.run(spec("other")).reason == "Completed"
     assert (compare.volume / FOLDER / "other.json").stat().st_mtime_ns == before
@@ -150,6 +158,7 @@ def check_report(folder: Path) -> None:
     content = json.loads((folder / "comparison.json").read_text())
     assert [model["name"] for model in content["models"]] == ["tiny", "other", "short"]
     assert set(content["models"][1]["differences"]) == {"continuation_en/acc", "continuation_it/acc"}
+    assert all(one["paired"] for one in content["models"][1]["differences"].values())
     assert all(model["sameTokenizer"] for model in content["models"])
     text = (folder / "comparison.md").read_text()
     assert "| model | continuation_en acc ↑ | continuation_it acc ↑ | held_out_it bits_per_byte ↓ |" in text

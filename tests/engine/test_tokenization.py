@@ -203,3 +203,13 @@ def test_snapshots_tell_shards_tokens_and_the_estimate(pods: Pods, volume: Volum
     total = sum(marker(volume, name)["tokens"] for name in ("en", "code"))
     assert (snapshot["tokens"], snapshot["counts"]["tokens"]) == (total, total)
     assert snapshot["counts"]["estimatedTokens"] > 0
+    assert (snapshot["counts"]["en.complete"], snapshot["counts"]["code.complete"]) == (1, 1)
+
+
+def test_a_source_is_complete_as_soon_as_its_units_are_and_before_the_next_one_is_made(
+    pods: Pods, volume: Volume
+) -> None:
+    assert pods.run(spec()).exit_code == 0
+    tokens = volume / "artifacts/tokens"
+    first_of_code = min(one.stat().st_mtime_ns for one in (tokens / "code").glob("*.ds"))
+    assert (tokens / "en/COMPLETE.json").stat().st_mtime_ns <= first_of_code

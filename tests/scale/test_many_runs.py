@@ -18,6 +18,9 @@ from control_plane.conftest import create_claim
 from control_plane.operator_process import Operator, install_rights
 from scale.bare_writes import seconds_of_bare_writes
 from scale.machine_load import Usage, resident_mib, share_of_others, usage
+from trainingrun.api.training_run import TrainingRun
+from trainingrun.stages.layout import places
+from trainingrun.stages.translated import translated
 
 RANGES: dict[str, Any] = yaml.safe_load((REPOSITORY / "tests" / "scale" / "ranges.yaml").read_text())
 
@@ -33,6 +36,7 @@ def filled_api(folder: Path) -> Iterator[Api]:
         for namespace in namespaces():
             api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
             create_claim(api, namespace)
+            create_maker(api, namespace)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: api.create(run(number)), range(RANGES["runs"])))
         yield api
@@ -43,12 +47,23 @@ def namespaces() -> list[str]:
 
 
 def run(number: int, name: str = "run") -> dict[str, Any]:
-    """A run whose data are all its own, so that none waits for what another makes."""
+    """A run whose English is that of all runs on its claim, and whose other data are its own."""
     manifest = a_manifest(f"{name}-{number}")
     manifest["metadata"]["namespace"] = namespaces()[number % RANGES["namespaces"]]
-    for source in manifest["spec"]["data"]:
+    _, *own = manifest["spec"]["data"]
+    for source in own:
         source["path"] += f"/{number}"
     return manifest
+
+
+def create_maker(api: Api, namespace: str) -> None:
+    """A run that has made the English of a claim: until one has, all others would wait for the first."""
+    created = api.create(a_manifest("maker") | {"metadata": {"name": "maker", "namespace": namespace}})
+    one = TrainingRun.from_object(created)
+    place = places(one, translated(one))["tokenize"]
+    stage = {"name": "tokenize", "kind": "tokenize", "phase": "Succeeded", "attempt": 1, "inputs": place.inputs}
+    status = {"stages": [stage | {"folder": place.folder, "tokens": place.tokens}]}
+    api.merge("TrainingRun", "maker", {"status": status}, namespace, "status")
 
 
 def jobs(api: Api) -> int:

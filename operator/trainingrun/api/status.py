@@ -55,7 +55,7 @@ class Progress(Model):
     """What the worker is doing, where it is not stepping."""
     counts: dict[str, int] = {}
     """Of a tokenize stage, what was made so far and what was left out, of all sources and of each: documents, or
-    SOURCE.documents. What is nought is not told."""
+    SOURCE.documents; SOURCE.complete is 1 once that source is done. What is nought is not told."""
     notes: Annotated[list[str], Field(max_length=8)] = []
     """What the worker has noticed, a sentence each."""
     reported_at: str | None = None

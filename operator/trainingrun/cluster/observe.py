@@ -53,6 +53,7 @@ class Observer:
         refusals = await self._ask_about_missing_pods(run, now, sight)
         lost = await self._lost_nodes(run, sight)
         key, uid = (run.metadata.namespace, run.metadata.name), run.metadata.uid
+        on_claim = (key[0], claim_name(run))
         sight.observed = Observed(
             claim=claim,
             pytorchjobs_served=served,
@@ -60,7 +61,8 @@ class Observer:
             pods=tuple(_pod(one, now, lost, sight) for one in self._pods(run)),
             config_maps=tuple(one.value.name for one in self._store.config_maps.of(key) if one.value.owner == uid),
             snapshots=self._snapshots.of(uid),
-            neighbours=self._store.neighbours(key[0], claim_name(run), key[1]),
+            neighbours=self._store.neighbours(*on_claim, key[1]),
+            made=self._store.made(*on_claim),
             problems=self._problems.of(uid),
         )
         return sight

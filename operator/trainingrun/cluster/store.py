@@ -11,6 +11,7 @@ from trainingrun.cluster.kinds import CONFIG_MAP, JOB, POD, PYTORCHJOB, RUN, WOR
 from trainingrun.cluster.shelf import REMEMBERED_DELETIONS, Entry, Key, Shelf
 from trainingrun.cluster.views import SeenPod, SeenWork, owner_uid, seen_pod, seen_work
 from trainingrun.plan.observed import Neighbour
+from trainingrun_workers.contract import COMPLETE_COUNT
 
 IN_USE: Final = "FolderInUse"  # the reason of a stage that waits for another run's
 OVER: Final = frozenset({"Succeeded", "Failed"})  # phases of a stage whose folder nobody writes into
@@ -23,6 +24,7 @@ class SeenRun:
     document: bytes
     claim: str
     neighbour: Neighbour | None  # how it looks to other runs on its claim; None where it works on nothing
+    made: frozenset[str]  # folders of tokens that it has made or found made
     waits_for_folder: bool  # whether the end of another run is what it waits for
 
     @property
@@ -52,11 +54,31 @@ def run_key(raw: Mapping[str, Any]) -> Key | None:
 def working_folders(status: Mapping[str, Any]) -> tuple[str, ...]:
     """Folders of the stages of a run's status that are running or between two attempts, those of tokens among them.
 
-    A stage that itself waits for another run's is none: two runs would else wait for each other.
+    A stage that itself waits for another run's is none: two runs would else wait for each other. Nor is a suspended one
+    that tokenizes: nobody makes its tokens, and pods of its that still end do no harm to those of others.
     """
     stages = (one for one in status.get("stages") or () if one.get("folder") and one.get("attempt"))
     working = [one for one in stages if one.get("phase") not in OVER and one.get("reason") != IN_USE]
-    return tuple(folder for one in working for folder in (one["folder"], *(one.get("tokens") or {}).values()))
+    return tuple(
+        folder
+        for one in working
+        if not (one.get("tokens") and one.get("phase") == "Suspended")
+        for folder in (one["folder"], *(one.get("tokens") or {}).values())
+    )
+
+
+def made_folders(status: Mapping[str, Any]) -> frozenset[str]:
+    """Folders of a tokenize stage in a run's status that are complete: all of one that has succeeded, else those of the
+    sources that its pods have called complete.
+    """
+    found: set[str] = set()
+    for one in status.get("stages") or ():
+        tokens = one.get("tokens") or {}
+        if tokens and one.get("phase") == "Succeeded":
+            found.update((one["folder"], *tokens.values()))
+        counts = (one.get("progress") or {}).get("counts") or {}
+        found.update(folder for name, folder in tokens.items() if counts.get(f"{name}.{COMPLETE_COUNT}"))
+    return frozenset(found)
 
 
 def seen_run(raw: Mapping[str, Any]) -> SeenRun:
@@ -70,6 +92,7 @@ def seen_run(raw: Mapping[str, Any]) -> SeenRun:
         document=zlib.compress(json.dumps({**raw, "metadata": kept}, separators=(",", ":")).encode(), level=1),
         claim=storage.get("claimName") or metadata["name"],
         neighbour=Neighbour(metadata["name"], metadata.get("creationTimestamp") or "", folders) if folders else None,
+        made=made_folders(status),
         waits_for_folder=waits,
     )
 
@@ -96,6 +119,7 @@ class Store:
             ),
         }
         self._neighbours: dict[Key, dict[str, Neighbour]] = {}  # by namespace and claim, then by the run's name
+        self._made: dict[Key, dict[str, frozenset[str]]] = {}  # likewise
         self._waiting: dict[Key, set[str]] = {}
         self._owners: dict[str, str] = {}  # uid of the run of each Job and PyTorchJob, also of those that are gone
 
@@ -141,11 +165,15 @@ class Store:
         on_claim = self._neighbours.get((namespace, claim), {})
         return tuple(one for other, one in on_claim.items() if other != name)
 
+    def made(self, namespace: str, claim: str) -> frozenset[str]:
+        """Folders of tokens that runs on a claim have made; of runs that are deleted nothing is known."""
+        return frozenset().union(*self._made.get((namespace, claim), {}).values())
+
     def intend(self, key: Key, claim: str, created_at: str, status: Mapping[str, Any]) -> None:
         """Let other runs see at once what a run is about to work on, before its status is written."""
         folders = working_folders(status)
         neighbour = Neighbour(key[1], created_at, folders) if folders else None
-        self._set_neighbour((key[0], claim), key[1], neighbour)
+        self._set_neighbour((key[0], claim), key[1], neighbour, made_folders(status))
 
     def _note_owner(self, work: str, run: str) -> None:
         self._owners[work] = run
@@ -160,20 +188,22 @@ class Store:
         place = (key[0], entry.value.claim)
         waiting = self._waiting.setdefault(place, set())
         (waiting.add if entry.value.waits_for_folder else waiting.discard)(key[1])
-        self._set_neighbour(place, key[1], entry.value.neighbour)
+        self._set_neighbour(place, key[1], entry.value.neighbour, entry.value.made)
 
-    def _set_neighbour(self, place: Key, name: str, now: Neighbour | None) -> None:
-        on_claim = self._neighbours.setdefault(place, {})
-        before = on_claim.pop(name, None)
+    def _set_neighbour(self, place: Key, name: str, now: Neighbour | None, made: frozenset[str]) -> None:
+        on_claim, made_on_claim = self._neighbours.setdefault(place, {}), self._made.setdefault(place, {})
+        before, made_before = on_claim.pop(name, None), made_on_claim.pop(name, frozenset())
         if now is not None:
             on_claim[name] = now
+        if made:
+            made_on_claim[name] = made
         freed = set(before.working_on if before else ()) - set(now.working_on if now else ())
-        if freed:
+        if freed or made - made_before:
             for other in self._waiting.get(place, ()):
                 self._ring((place[0], other))
 
     def _forget_run(self, key: Key, gone: SeenRun) -> None:
         place = (key[0], gone.claim)
         self._waiting.get(place, set()).discard(key[1])
-        self._set_neighbour(place, key[1], None)
+        self._set_neighbour(place, key[1], None, frozenset())
         self._note_run(key)

@@ -9,7 +9,7 @@ from typing import Final
 
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import TrainingRun
-from trainingrun.plan import checkpoints, follow_up, gates, running, starting, summary
+from trainingrun.plan import checkpoints, follow_up, gates, running, starting, summary, upgrades
 from trainingrun.plan.actions import Plan
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.events import events
@@ -51,6 +51,7 @@ def _suspended(run: TrainingRun) -> Gate | None:
 
 def _step(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     """Move one stage on."""
+    upgrades.pass_over(draft, instance)
     _reopen(draft, instance, gate)
     phase = draft.stages[instance.name].phase
     if phase == "Running":
@@ -60,14 +61,17 @@ def _step(draft: Draft, instance: Instance, gate: Gate | None) -> None:
 
 
 def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
-    """Start again what a changed spec asks for: a failed stage, or a finished one whose inputs may change."""
+    """Start again what a changed spec asks for: a failed stage, or a finished one whose inputs may change.
+
+    Inputs that are others although the spec is the same have changed with the operator.
+    """
     stage, place = draft.stages[instance.name], draft.context.places[instance.name]
     if stage.phase == "Failed" and stage.generation != draft.generation and gate is None:
         fresh = {"restarts": 0, "stalled": 0, "not_before": None, "finished_at": None, "inputs": None}
         draft.set(instance.name, phase="Waiting", **fresh)
         if stage.inputs not in (None, place.inputs):
             _forget_output(draft, instance)
-    if stage.inputs in (None, place.inputs) or instance.kind not in REMADE_KINDS:
+    if stage.inputs in (None, place.inputs) or instance.kind not in REMADE_KINDS or draft.is_over:
         return
     if stage.phase in ("Succeeded", "Waiting"):
         if instance.kind == "evaluate" and instance.variant is None:

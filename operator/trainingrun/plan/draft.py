@@ -50,6 +50,16 @@ class Draft:
         """Generation of the spec that is being decided on."""
         return self.context.run.metadata.generation
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run had ended by the persisted status, and nobody has changed its spec since."""
+        status = self.context.run.status
+        return status.phase in ("Succeeded", "Failed") and status.observed_generation == self.generation
+
+    def is_new(self, name: str) -> bool:
+        """Whether the persisted status knows nothing of a stage."""
+        return all(one.name != name for one in self.context.run.status.stages)
+
     def set(self, name: str, **fields: Any) -> None:
         """Change a stage; messages are cut to what the status has room for."""
         if fields.get("message"):

@@ -6,6 +6,7 @@ from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.plan import bad_loss
 from trainingrun.plan.actions import Event
 from trainingrun.plan.conditions import NEEDS_A_PERSON
+from trainingrun.plan.upgrades import CAME_LATER
 
 
 def events(before: TrainingRunStatus, after: TrainingRunStatus) -> tuple[Event, ...]:
@@ -36,7 +37,7 @@ def _stage(old: StageStatus, new: StageStatus) -> Iterable[Event]:
         yield Event("Warning", new.reason or "StageFailed", f"Stage {new.name} failed: {new.message}")
     elif new.reason != old.reason and new.reason in NEEDS_A_PERSON:
         yield Event("Warning", new.reason or "", f"Stage {new.name}: {new.message}")
-    if new.phase == "Succeeded" and old.phase != "Succeeded":
+    if new.phase == "Succeeded" and old.phase != "Succeeded" and new.reason != CAME_LATER:
         yield Event("Normal", "StageSucceeded", f"Stage {new.name} is complete.")
 
 

@@ -116,11 +116,14 @@ def kind(draft: Draft, instance: Instance) -> Gate | None:
 
 
 def _neighbour(draft: Draft, instance: Instance) -> Gate | None:
-    """Another run at work in the same folder: two writers would tear it, and its result can be used afterwards."""
+    """Another run at work in the same folder: two writers would tear it, and its result can be used afterwards.
+
+    Tokens that are complete are nobody's work, also where a stage that goes on is made of them.
+    """
     place = draft.context.places[instance.name]
     mine = draft.context.run.metadata
     for other in draft.observed.neighbours:
-        what = _shared(place, instance, other.working_on)
+        what = _shared(place, instance, frozenset(other.working_on) - draft.observed.made)
         if what:
             return Gate(
                 "FolderInUse",
@@ -130,7 +133,7 @@ def _neighbour(draft: Draft, instance: Instance) -> Gate | None:
     return None
 
 
-def _shared(place: Place, instance: Instance, working_on: tuple[str, ...]) -> str:
+def _shared(place: Place, instance: Instance, working_on: frozenset[str]) -> str:
     """What of a stage's output another run makes: the whole stage, or tokens of some of its sources; "" for nothing."""
     if place.folder in working_on:
         return instance.name

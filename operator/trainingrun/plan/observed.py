@@ -74,7 +74,7 @@ class Neighbour:
 
     name: str
     created_at: str
-    working_on: tuple[str, ...]  # folders of its stages that are running or between two attempts
+    working_on: tuple[str, ...]  # folders of its stages that are running or between two attempts, complete ones too
 
 
 @dataclass(frozen=True)
@@ -88,4 +88,5 @@ class Observed:
     config_maps: tuple[str, ...] = ()  # names of the run's ConfigMaps
     snapshots: tuple[Snapshot, ...] = ()  # newest of each stage and index, of this run's uid
     neighbours: tuple[Neighbour, ...] = ()
+    made: frozenset[str] = frozenset()  # folders of tokens on the claim that are complete, whoever works with them
     problems: dict[str, str] = field(default_factory=dict)  # object name → why its last apply was refused

@@ -9,6 +9,7 @@ are bytes, and JSON keys are the field names as they stand.
 from trainingrun_workers.contract.documents import RunReference, StageInput
 from trainingrun_workers.contract.places import (
     CHECKPOINT_FOLDER,
+    COMPLETE_COUNT,
     COMPLETE_MARKER,
     CONTRACT_VERSION,
     DEFAULT_INPUT,
@@ -46,6 +47,7 @@ from trainingrun_workers.contract.specs import (
 __all__ = [
     "Answer",
     "CHECKPOINT_FOLDER",
+    "COMPLETE_COUNT",
     "COMPLETE_MARKER",
     "CONTRACT_VERSION",
     "ConvertSpec",

@@ -12,6 +12,9 @@ DEFAULT_INPUT: Final = "/etc/trainingrun/input.json"
 TOKEN_FILE: Final = "/var/run/secrets/trainingrun/token"
 TERMINATION_LOG: Final = "/dev/termination-log"
 
+COMPLETE_COUNT: Final = (
+    "complete"  # a tokenize stage's count SOURCE.complete is 1 once that source's folder is complete
+)
 COMPLETE_MARKER: Final = "COMPLETE.json"  # written last into a finished folder: its JSON is the stage's output
 CHECKPOINT_FOLDER: Final = "checkpoints"  # below a pretrain stage's folder: step-00000300/…
 MAX_RESULT_BYTES: Final = 3500  # a termination message is cut at 4096

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
 from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.evaluate.questions import write_questions
 from trainingrun_workers.evaluate.results import TaskResult, document, read_document
 from trainingrun_workers.evaluate.stage import Evaluation, Tasks, quieten
 from trainingrun_workers.reporting import Reporter
@@ -96,6 +97,7 @@ class Comparisons(Evaluation):
         named = EvaluatedModel(model.folder, model.folder)
         content = document(named, self._spec, self._version, self.key, dtype, results)
         content |= {"fingerprint": fingerprint, "problems": problems}
+        write_questions(path, self.key, results)
         write_atomic(path, json.dumps(content, indent=1) + "\n")
         return content
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from trainingrun_workers.contract import EvaluateSpec, EvaluationTask
 from trainingrun_workers.errors import BadConfig, BadData
 from trainingrun_workers.evaluate.dataset_folder import DatasetFolder
+from trainingrun_workers.evaluate.questions import by_question
 from trainingrun_workers.evaluate.results import TaskResult, main_metric, plain_metrics
 from trainingrun_workers.evaluate.sentence_data import find_sentence_data
 from trainingrun_workers.evaluate.task_folder import TaskFolder
@@ -100,7 +101,7 @@ class Harness:
             limit=task.request.limit,
             task_manager=self._manager,
             bootstrap_iters=_BOOTSTRAP,
-            log_samples=False,
+            log_samples=True,
             cache_requests=False,
             random_seed=seed,
             numpy_random_seed=seed,
@@ -169,10 +170,14 @@ def _result(name: str, raw: dict[str, Any], subtasks: bool) -> TaskResult:
     samples = raw["n-samples"].get(name, {})
     better = raw["higher_is_better"].get(name) or {}
     parts = {one: plain_metrics(raw["results"][one]) for one in raw["results"] if one != name} if subtasks else {}
+    main = main_metric(metrics, [one for one in listed if isinstance(one, str)])
+    asked = raw["samples"]
+    logged = [asked[one] for one in (sorted(asked) if subtasks else [name]) if one in asked]
     return TaskResult(
         name=name,
         metrics=metrics,
-        main=main_metric(metrics, [one for one in listed if isinstance(one, str)]),
+        main=main,
+        questions=by_question(logged, main, metrics[main]) if main is not None else (),
         higher_is_better={metric: bool(value) for metric, value in better.items() if value is not None},
         version=raw["versions"].get(name),
         fewshot=raw["n-shot"].get(name),

@@ -36,6 +36,7 @@ class TaskResult:
     fewshot: int | None
     samples: int | None
     subtasks: dict[str, dict[str, float]] = field(default_factory=dict)
+    questions: tuple[float, ...] = ()  # the main score of each; none where the task's is not their mean
 
 
 def evaluation_key(spec: EvaluateSpec, harness: str, digests: Mapping[str, str | None]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from trainingrun_workers.contract import EvaluatedModel, EvaluateSpec, ExitCode, Result, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.evaluate.dataset_folder import DatasetFolder
+from trainingrun_workers.evaluate.questions import write_questions
 from trainingrun_workers.evaluate.results import TaskResult, document, evaluation_key, main_scores, read_document
 from trainingrun_workers.evaluate.task_folder import TaskFolder
 from trainingrun_workers.evaluate.tasks import FOLDER
@@ -123,6 +124,7 @@ class Evaluation:
         self._note_fewshot(results)
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         content = document(model, self._spec, self._version, self.key, dtype, results)
+        write_questions(path, self.key, results)
         write_atomic(path, json.dumps(content, indent=1) + "\n")
         LOGGER.info("%s: %s", model.name, main_scores(content))
         return content

@@ -7,20 +7,21 @@ comparison.json::
      "models": [{"name", "role", "scores": {"task/metric": value}, "stderr": {"task/metric": value},
                  "languages": {"it/acc": {"score", "stderr", "tasks"}}, "sameTokenizer": bool, "problems": [sentence],
                  "marks": {},
-        "differences": {"task/metric": {"difference", "z", "p", "corrected", "verdict": "better", "worse" or null}}}]}
+        "differences": {"task/metric": {"difference", "z", "p", "corrected", "paired": bool,
+                                        "verdict": "better", "worse" or null}}}]}
 
 The first model is the reference, with which every other one is tested.
 """
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainingrun_workers.evaluate.progression import progression
 from trainingrun_workers.report.languages import language
-from trainingrun_workers.report.significance import LEVEL, Difference, differences
+from trainingrun_workers.report.significance import LEVEL, Difference, Scores, differences
 
 # Perplexities that are counted by bytes or by words of the text; any other is counted by tokens.
 BY_TEXT: Final = frozenset({"bits_per_byte", "byte_perplexity", "word_perplexity"})
@@ -34,6 +35,7 @@ class Candidate:
     role: str
     document: Mapping[str, Any]
     vocabulary: str | None  # a digest of its tokenizer's vocabulary; None where that isn't known
+    questions: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by "task/metric", a score of each
 
 
 def comparison(run: str, candidates: list[Candidate]) -> dict[str, Any]:
@@ -70,7 +72,9 @@ def _model(one: Candidate, reference: Candidate, series: dict[str, Any], first: 
         )
     elif one is not reference:
         tested = {name: scores[name] for name in scores if _may_test(series[name])}
-        found = differences(tested, errors, first["scores"], first["stderr"])
+        found = differences(
+            Scores(tested, errors, one.questions), Scores(first["scores"], first["stderr"], reference.questions)
+        )
     return {
         "name": one.name,
         "role": one.role,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from trainingrun_workers.contract import ExitCode, ReportedModel, ReportSpec, Result, StageInput
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.evaluate import plot
+from trainingrun_workers.evaluate.questions import read_questions
 from trainingrun_workers.report import charts, tables
 from trainingrun_workers.report.comparison import Candidate, comparison
 from trainingrun_workers.report.curves import LINES, figures, points, read_curve
@@ -58,7 +59,8 @@ def _candidate(model: ReportedModel, volume: Volume) -> Candidate:
             f"The scores of {model.name} in {path} are missing or torn: take {path.parent.name} away and change "
             "spec.evaluate, so that it is evaluated again.",
         ) from error
-    return Candidate(model.name, model.role, document, _vocabulary(volume.path(model.folder)))
+    questions = read_questions(path, document)
+    return Candidate(model.name, model.role, document, _vocabulary(volume.path(model.folder)), questions)
 
 
 def _vocabulary(folder: Path) -> str | None:

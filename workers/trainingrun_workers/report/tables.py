@@ -1,7 +1,7 @@
 """The comparison as a table: a row a model, a column a task, as Markdown and as HTML."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 MARKS: Final[dict[str | None, str]] = {"better": "▲", "worse": "▼", None: ""}
@@ -52,14 +52,11 @@ def notes(content: Mapping[str, Any]) -> list[str]:
     lines = [
         f"By lm-evaluation-harness {content['harness']}, {_shots(series)}, seed {content['seed']}; best in bold; ± one "
         "standard error.",
-        f"{MARKS['better']} better, {MARKS['worse']} worse than {content['reference']} beyond chance: p < {level} by a "
-        "two-sided z-test on both standard errors, z = (a − b) / √(SEa² + SEb²) (Miller 2024, "
-        "arXiv:2411.00640), Holm-corrected over the tasks of each model. It is not paired by question, so it "
-        "rather misses a difference than invents one.",
+        f"{MARKS['better']} better, {MARKS['worse']} worse than {content['reference']} beyond chance: two-sided p < "
+        f"{level}, Holm-corrected over the tasks of each model. Paired by question: McNemar's test (1947) where each "
+        "is right or wrong, else z = mean difference by its standard error (Miller 2024, arXiv:2411.00640).",
+        *_on_tests(content),
     ]
-    untested = [heading(one) for name, one in series.items() if _lacks_errors(content, name)]
-    if untested:
-        lines.append(f"Not tested, since the harness gives no standard error: {', '.join(untested)}.")
     if any(not one["sameTokenizer"] for one in content["models"]):
         lines.append(_on_tokenizers(content))
     lines += [f"{problem}" for model in content["models"] for problem in model["problems"]]
@@ -86,8 +83,31 @@ def _on_tokenizers(content: Mapping[str, Any]) -> str:
     return text
 
 
-def _lacks_errors(content: Mapping[str, Any], name: str) -> bool:
-    return not any(name in model["stderr"] for model in content["models"])
+def _on_tests(content: Mapping[str, Any]) -> Iterator[str]:
+    """What is tested otherwise, and what is not tested."""
+    series = content["series"]
+    unpaired = [
+        heading(one) for name, one in series.items() if not all(_is_paired(it, name) for it in content["models"])
+    ]
+    if unpaired:
+        yield (
+            f"Not paired for want of the questions' scores: {', '.join(unpaired)}. Where so, z = (a − b) / √(SEa² + "
+            "SEb²), which rather misses a difference than invents one."
+        )
+    untested = [
+        heading(one) for name, one in series.items() if not any(_is_known(it, name) for it in content["models"])
+    ]
+    if untested:
+        yield f"Not tested, since the harness gives no standard error: {', '.join(untested)}."
+
+
+def _is_paired(model: Mapping[str, Any], name: str) -> bool:
+    """Whether a model's difference was tested by question, or not tested at all."""
+    return bool(model["differences"].get(name, {"paired": True})["paired"])
+
+
+def _is_known(model: Mapping[str, Any], name: str) -> bool:
+    return name in model["stderr"] or name in model["differences"]
 
 
 def _markdown_cell(model: Mapping[str, Any], name: str, best: Mapping[str, float]) -> str:

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from trainingrun_workers.contract import COMPLETE_COUNT, COMPLETE_MARKER
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.tokenization.counts import RECORD_KEYS, Counts
 from trainingrun_workers.tokenization.plan import Unit
@@ -26,7 +27,8 @@ Work = tuple[TokenFolder, Unit]
 class Progress:
     """Reports units done by all pods, their counts and this pod's rate, at most every LOOK_SECONDS.
 
-    The counts of all sources have the names of a unit's record, those of a source its own name and a point before.
+    The counts of all sources have the names of a unit's record, those of a source its own name and a point before. So
+    has COMPLETE_COUNT, which is 1 once the source's folder is complete: other runs that wait for it need wait no more.
     `textBytesPerSecond` is this pod's.
     """
 
@@ -71,6 +73,10 @@ class Progress:
         self._own += record["textBytes"]
         self.look()
 
+    def is_made(self, tokens: TokenFolder) -> bool:
+        """Whether the last look has shown all of a source's units done."""
+        return all(folder != tokens.folder for folder, _ in self._open)
+
     def look(self, current: Counts | None = None) -> None:
         """Look at the volume and report; `current` is what this pod has made of its unit so far."""
         listed = {folder: _names(folder) for folder, _ in self._open}
@@ -86,12 +92,19 @@ class Progress:
             f"{self._names[folder]}.{name}": float(done[name])
             for folder, done in self._done.items()
             for name in OF_A_SOURCE
-        }
+        } | {f"{name}.{COMPLETE_COUNT}": 1.0 for name in self._complete()}
         speed = {"textBytesPerSecond": rates.pop("text_bytes_per_second")} if rates else {}
         self._reporter.update(
             step=self._total - len(self._open), total=self._total, unit="shards", tokens=total["tokens"],
             counts={"estimatedTokens": self._estimated, **total, **each, **speed}, notes=self._notes(total), **rates,
         )  # fmt: skip
+
+    def _complete(self) -> Iterator[str]:
+        """Names of the sources whose folders are complete."""
+        going_on = {folder for folder, _ in self._open}
+        for folder, name in self._names.items():
+            if folder not in going_on and (folder / COMPLETE_MARKER).exists():
+                yield name
 
     def _rates(self, current: Counts | None, total: dict[str, int]) -> dict[str, float]:
         """This pod's rates, and when all pods will be done if each of them is as fast."""

@@ -133,6 +133,8 @@ def _make(work: Sequence[Work], progress: Progress, engine: Engine, stage_input:
             counts = _unit(engine, tokens, unit, into, progress)
             record = tokens.publish(unit, into, counts)
         progress.made(record)
+        if progress.is_made(tokens):
+            tokens.finish()  # at once: other runs may wait for this source and not for the others
         text_bytes += int(record["textBytes"])
         LOGGER.info("Source %s, shard %s: %s tokens", tokens.spec.name, unit.name, f"{record['tokens']:,}")
     progress.look()

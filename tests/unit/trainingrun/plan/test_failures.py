@@ -286,6 +286,18 @@ def test_tokens_that_another_run_makes_are_waited_for_and_named() -> None:
     assert world.stage("tokenize").tokens == tokens
 
 
+def test_tokens_that_are_complete_are_not_waited_for_although_a_stage_made_of_them_goes_on() -> None:
+    world = World()
+    tokens = World().settle().stage("tokenize").tokens
+    world.neighbours = (Neighbour("older", "2027-01-01T00:00:00Z", tuple(tokens.values())),)
+    world.made = frozenset({tokens["handbook-en"], tokens["python"]})
+    world.settle()
+    assert "Run older makes the same tokens of handbook-it on claim" in world.stage("tokenize").message
+    world.made = frozenset(tokens.values())
+    world.settle()
+    assert world.stage("tokenize").phase == "Running"
+
+
 @pytest.mark.parametrize(
     ("pod", "reason", "words"),
     [

@@ -6,7 +6,11 @@ from trainingrun_workers.report.comparison import Candidate
 
 
 def a_candidate(
-    name: str, scores: dict[str, tuple[float, float | None]], vocabulary: str | None = "v", **keys: Any
+    name: str,
+    scores: dict[str, tuple[float, float | None]],
+    vocabulary: str | None = "v",
+    questions: dict[str, list[float]] | None = None,
+    **keys: Any,
 ) -> Candidate:
     """A model with (score, standard error) of each "task/metric"; less is better for what has bits or perplexity."""
     document: dict[str, Any] = {
@@ -19,4 +23,4 @@ def a_candidate(
         document["main"][task] = metric
         document["higherIsBetter"][task] = {metric: "bits" not in metric and "perplexity" not in metric}
         document["fewshot"][task] = 0
-    return Candidate(name, "compared", document | keys, vocabulary)
+    return Candidate(name, "compared", document | keys, vocabulary, questions or {})

@@ -29,6 +29,21 @@ def test_the_table_marks_what_is_beyond_chance_and_the_best_in_bold() -> None:
     assert "okenizer" not in "".join(lines)
 
 
+def test_what_is_paired_by_question_is_told_and_what_is_not_as_well() -> None:
+    quiz = {"quiz_it/acc": (0.5, 0.05), "quiz_en/acc": (0.5, 0.05)}
+    better = {"quiz_it/acc": (0.6, 0.05), "quiz_en/acc": (0.6, 0.05)}
+    ours = a_candidate("ours", quiz, questions={"quiz_it/acc": [1] * 50 + [0] * 50})
+    other = a_candidate("a", better, questions={"quiz_it/acc": [1] * 60 + [0] * 40})
+    content = comparison("ours", [ours, other])
+    found = content["models"][1]["differences"]
+    assert (found["quiz_it/acc"]["verdict"], found["quiz_it/acc"]["paired"]) == ("better", True)
+    assert (found["quiz_en/acc"]["verdict"], found["quiz_en/acc"]["paired"]) == (None, False)
+    assert "| a | **0.6000** ± 0.0500 ▲ | **0.6000** ± 0.0500 |" in markdown(content)
+    assert any(one.startswith("Not paired for want of the questions' scores: quiz_en acc ↑.") for one in notes(content))
+    alone = comparison("ours", [ours])
+    assert not any("Not paired" in one for one in notes(alone))
+
+
 def test_less_of_what_should_be_low_is_better() -> None:
     task = "text_it/word_perplexity"
     content = comparison("ours", [a_candidate("ours", {task: (30.0, 0.5)}), a_candidate("a", {task: (25.0, 0.5)})])
