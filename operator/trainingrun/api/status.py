@@ -201,5 +201,9 @@ class TrainingRunStatus(Model):
     """Nodes that one failure was the fault of."""
     avoided_nodes: Annotated[list[str], Field(max_length=16)] = []
     """Nodes that two failures were the fault of: no new gang's pod is put there, until there is no other node."""
+    asked: Annotated[str, Field(max_length=256)] | None = None
+    """What a person has asked of the run last, by the annotation trainingrun.dev/asked."""
+    answer: str | None = None
+    """What became of that, as a sentence."""
     warnings: Annotated[list[str], Field(max_length=16)] = []
     """What the run is told of its configuration."""
