@@ -8,6 +8,7 @@ from trainingrun.api.base import Model
 
 MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
 MAX_CHECKPOINTS = 40  # checkpoints listed in the status
+MAX_LOSSES = 32  # points of a stage's curve
 MAX_MESSAGE = 1024
 
 Phase = Literal["Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed"]
@@ -60,6 +61,15 @@ class Progress(Model):
     """What the worker has noticed, a sentence each."""
     reported_at: str | None = None
     """When the report was made."""
+
+
+class LossPoint(Model):
+    """The training loss at a step."""
+
+    step: int
+    """The step."""
+    loss: float
+    """Its loss."""
 
 
 class Skip(Model):
@@ -128,6 +138,8 @@ class StageStatus(Model):
     """The same as a sentence."""
     output: dict[str, str] = {}
     """What came out, by name: figures and folders."""
+    losses: Annotated[list[LossPoint], Field(max_length=MAX_LOSSES)] = []
+    """Training losses of so far, a few of them, ascending by step: the whole curve lies on the volume."""
     skips: Annotated[list[Skip], Field(max_length=32)] = []
     """Data left out after a bad loss."""
 

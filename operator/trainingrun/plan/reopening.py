@@ -35,6 +35,6 @@ def begin_anew(draft: Draft, instance: Instance) -> None:
 
 def _forget_output(draft: Draft, instance: Instance) -> None:
     """Forget what lies in a folder that is not the stage's any more."""
-    draft.set(instance.name, progress=None, last_step=None, skips=[])
+    draft.set(instance.name, progress=None, last_step=None, skips=[], losses=[])
     if instance.kind == "pretrain":
         draft.checkpoints.clear()
