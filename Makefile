@@ -26,7 +26,7 @@ setup: .venv/ready ## make .venv with the trainingrun command in it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch .venv/ready
 
-generate: setup ## write the CRD, the chart's copies and the API reference anew
+generate: setup ## write the CRD, what the chart has of it, and the references of fields and values anew
 	@$(BIN)/python -m trainingrun.api.generate
 
 format: setup ## format the code and mend what can be mended by itself
