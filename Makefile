@@ -10,7 +10,7 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
 IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute
 
-.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images demo family demo-assert \
+.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
 	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-prepare clean-cache
 
@@ -26,7 +26,7 @@ setup: .venv/ready ## make .venv with the trainingrun command in it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch .venv/ready
 
-generate: setup ## write the CRD, the chart's copies and the API reference anew
+generate: setup ## write the CRD, what the chart has of it, and the references of fields and values anew
 	@$(BIN)/python -m trainingrun.api.generate
 
 format: setup ## format the code and mend what can be mended by itself
@@ -55,6 +55,9 @@ cluster-down: ## take the cluster away
 
 images: cluster ## build the images into the cluster
 	@$(PYTHON) images/build.py
+
+sbom: setup ## a bill of materials and the licences of every image, in out/sbom
+	@$(BIN)/python images/sbom.py
 
 demo: setup ## everything from nothing: a cluster, the operator, a trained model in out/quickstart; ENGINE=torch by the other engine
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo

@@ -126,9 +126,13 @@ class Kubelet:
         """Let every pod of a Job or PyTorchJob end well, with the last words of its stage; and then itself."""
         document = self.stage_input(work)
         result = Result(0, "Completed", "Done.", output=OUTPUTS[document["kind"]](document["spec"]))
+        self.finish(work, result.to_json())
+
+    def finish(self, work: Object, words: str = "") -> None:
+        """Let every pod of a Job or PyTorchJob end well with these last words; and then itself."""
         pods = self.pods(work) or self.start(work)
         for pod in pods:
-            self.end_pod(pod, 0, result.to_json())
+            self.end_pod(pod, 0, words)
         self._end(work, len(pods))
 
     def fail(self, work: Object, exit_code: int = 1, result: Result | None = None) -> None:

@@ -60,21 +60,23 @@ class Operator:
         account: str = RELEASE,
         token_file: Path | None = None,
         clock_shift: float = 0.0,
+        sources: Path = REPOSITORY,
         **environment: str,
     ) -> None:
         """One that has the rights of `account` and sees the API server at `server`: a proxy's address, for example.
 
-        With `token_file` its token lies there; its clock is `clock_shift` seconds fast.
+        With `token_file` its token lies there; its clock is `clock_shift` seconds fast; its code is that of a checkout.
         """
         self.api, self.folder = api, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.log = folder / "operator.log"
-        self._kubeconfig = self._write_kubeconfig(server or api.server, account, token_file)
+        user = {"tokenFile": str(token_file)} if token_file else {"token": api.token(account, ACCOUNT_NAMESPACE)}
+        self._kubeconfig = write_kubeconfig(api, folder / "operator.kubeconfig", user, server or api.server)
         self._command = _command(clock_shift)
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{REPOSITORY / 'operator'}:{REPOSITORY / 'workers'}",
+            "PYTHONPATH": python_path(sources),
             "KUBECONFIG": str(self._kubeconfig),
             **chart_environment(),
             "TRAININGRUN_PORT": str(self.port),
@@ -86,24 +88,6 @@ class Operator:
             **{f"TRAININGRUN_{name.upper()}": value for name, value in environment.items()},
         }
         self.process: subprocess.Popen[bytes] | None = None
-
-    def _write_kubeconfig(self, server: str, account: str, token_file: Path | None) -> Path:
-        user = {"tokenFile": str(token_file)} if token_file else {"token": self.api.token(account, ACCOUNT_NAMESPACE)}
-        cluster = {"server": server} | (
-            {"certificate-authority": self.api.authority} if server.startswith("https") else {}
-        )
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "api", "cluster": cluster}],
-            "users": [{"name": "operator", "user": user}],
-            "contexts": [{"name": "it", "context": {"cluster": "api", "user": "operator"}}],
-            "current-context": "it",
-        }
-        path = self.folder / "operator.kubeconfig"
-        path.write_text(yaml.safe_dump(document))
-        path.chmod(0o600)
-        return path
 
     def start(self) -> "Operator":
         """Start it."""
@@ -161,6 +145,28 @@ class Operator:
     def said(self) -> str:
         """Its log."""
         return self.log.read_text() if self.log.exists() else ""
+
+
+def python_path(checkout: Path) -> str:
+    """Where the operator's code lies in a checkout."""
+    return f"{checkout / 'operator'}:{checkout / 'workers'}"
+
+
+def write_kubeconfig(api: Api, path: Path, user: dict[str, str], server: str = "") -> Path:
+    """A kubeconfig of a user, by way of a server that may be a proxy."""
+    server = server or api.server
+    cluster = {"server": server} | ({"certificate-authority": api.authority} if server.startswith("https") else {})
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "api", "cluster": cluster}],
+        "users": [{"name": "operator", "user": user}],
+        "contexts": [{"name": "it", "context": {"cluster": "api", "user": "operator"}}],
+        "current-context": "it",
+    }
+    path.write_text(yaml.safe_dump(document))
+    path.chmod(0o600)
+    return path
 
 
 def _command(clock_shift: float) -> list[str]:

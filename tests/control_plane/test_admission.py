@@ -16,9 +16,9 @@ from local_cluster.programs import built
 from admission_cases import EDITS, RUNS, Case, Edit
 from builders import QUICKSTART, REPOSITORY, a_manifest
 from trainingrun.api import names
-from trainingrun.api.chart_values import Images
 from trainingrun.api.crd import crd
 from trainingrun.api.policy import policies
+from trainingrun.stages.settings import ROLES
 
 Kubectl = Callable[..., str]
 NAMESPACE = "default"
@@ -208,7 +208,7 @@ def test_kubectl_shows_restarts_and_the_newest_message_where_there_is_room(
 
 
 def test_the_chart_brings_the_policies_that_were_tested_here() -> None:
-    images = ",".join(f"images.{role}=x" for role in Images.model_fields)
+    images = ",".join(f"images.{role}=x" for role in ("operator", *ROLES))
     command = [built("helm") / "helm", "template", "r", REPOSITORY / "helm" / "trainingrun", "--set", images]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     documents = [one for one in yaml.safe_load_all(rendered) if one and "Admission" in one["kind"]]

@@ -18,40 +18,29 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
-{{/* An image by its role; a chart without it must not install. */}}
-{{- define "trainingrun.image" -}}
-{{- required (printf "images.%s names no image: give a full reference, with a tag or a digest." .role) (index .images .role) -}}
+{{/* Labels of a hook's objects: no Service and no NetworkPolicy may take its pods for the operator's. */}}
+{{- define "trainingrun.hookLabels" -}}
+app.kubernetes.io/name: trainingrun-{{ .hook }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/component: {{ .hook }}
 {{- end -}}
 
-{{/* What the operator may do where runs are. */}}
-{{- define "trainingrun.rules" -}}
-# Runs: read, and write the status. Never their spec, metadata or finalizers.
-- apiGroups: [trainingrun.dev]
-  resources: [trainingruns]
-  verbs: [get, list, watch]
-- apiGroups: [trainingrun.dev]
-  resources: [trainingruns/status]
-  verbs: [update]
-# Attempts: a PATCH that creates (server-side apply) needs both verbs.
-- apiGroups: [batch]
-  resources: [jobs]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [kubeflow.org]
-  resources: [pytorchjobs]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [get, list, create, patch, delete]
-# Pods: made by Jobs; deleted here only where their node is gone.
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list, watch, delete]
-# Claims: made where a run asks for one, never deleted.
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
-  verbs: [get, create, patch]
-# Why pods can't be made, and the run's own log book.
-- apiGroups: [""]
-  resources: [events]
-  verbs: [get, list, create, patch]
+{{/* An image by its role: its reference, at the registry and with the digest that the values give. One that is not
+named must not install. */}}
+{{- define "trainingrun.image" -}}
+{{- $image := required (printf "images.%s names no image: give a full reference, with a tag or a digest." .role) (index .images .role) -}}
+{{- if .images.registry -}}
+{{- $first := splitList "/" $image | first -}}
+{{- if and (contains "/" $image) (regexMatch "[.:]|^localhost$" $first) -}}
+{{- $image = trimPrefix (printf "%s/" $first) $image -}}
+{{- end -}}
+{{- $image = printf "%s/%s" .images.registry $image -}}
+{{- end -}}
+{{- $digest := index .images.digests .role -}}
+{{- if and $digest (contains "@" $image) -}}
+{{- fail (printf "images.%s has a digest already: leave images.digests.%s empty, or take the one away." .role .role) -}}
+{{- end -}}
+{{- $image }}{{ with $digest }}@{{ . }}{{ end -}}
 {{- end -}}

@@ -3,129 +3,83 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from trainingrun.api.base import NAME_PATTERN, Quantity
-
-OptionalName = Annotated[str, Field(pattern=rf"^$|{NAME_PATTERN}", max_length=253)]
-AnyName = Annotated[str, Field(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
-Image = Annotated[str, Field(pattern=r"^$|^[^\s]+$")]
-Strings = dict[str, str]
-Raw = dict[str, Any]  # as in a pod: the API server says what is wrong with it
+from trainingrun.api.chart_base import AnyName, Digest, Image, OptionalName, Port, Raw, Registry, Strings, Values
+from trainingrun.api.chart_pods import Operator, Worker
 
 
-class Values(BaseModel):
-    """A part of the values: camelCase, unknown keys refused, so that a misspelt one is told."""
+class Digests(Values):
+    """A digest for each image, where its reference names none."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
+    operator: Digest = ""
+    """Of images.operator."""
+    tokenize: Digest = ""
+    """Of images.tokenize."""
+    pretrain: Digest = ""
+    """Of images.pretrain."""
+    convert: Digest = ""
+    """Of images.convert."""
+    evaluate: Digest = ""
+    """Of images.evaluate."""
+    sft: Digest = ""
+    """Of images.sft."""
+    release: Digest = ""
+    """Of images.release."""
 
 
 class Images(Values):
     """Every image that is ever run, as full references."""
 
+    registry: Registry = ""
+    """Registry, with a path if need be, that takes the place of each reference's own: a mirror's address. References
+    stay as they are where it is empty."""
     operator: Image = ""
-    """The operator."""
+    """The operator itself, which the chart's hooks run too; required."""
     tokenize: Image = ""
-    """Stage tokenize: datatrove."""
+    """Stage tokenize: datatrove; required."""
     pretrain: Image = ""
-    """Stage pretrain: nanotron."""
+    """Stage pretrain: nanotron; required."""
     convert: Image = ""
-    """Stage convert."""
+    """Stage convert; required."""
     evaluate: Image = ""
-    """Stages evaluate: lm-eval."""
+    """Stages evaluate, compare, report and judge: lm-eval; required."""
     sft: Image = ""
-    """Stages sft, dpo, cpt and prepare: Axolotl."""
+    """Stages sft, dpo, cpt and prepare: Axolotl; required."""
     release: Image = ""
-    """Stages release."""
+    """Stages release; required."""
+    digests: Digests = Digests()
+    """A digest for each image, where its reference names none."""
 
 
 class Watch(Values):
     """What the operator watches."""
 
     namespaces: list[AnyName] = []
-    """Namespaces with runs; all where the list is empty."""
+    """Namespaces with runs, which must exist; all of the cluster where the list is empty. With a list the operator gets
+    its rights by a Role in each of them."""
     nodes: bool = True
-    """Whether the operator may read nodes, to tell pods of lost nodes from others."""
+    """Whether the operator may read nodes (by a ClusterRole), to tell pods of lost nodes from others."""
 
 
-class ContainerResources(Values):
-    """Requests and limits of a container, as in a pod."""
+class Rbac(Values):
+    """The operator's rights."""
 
-    requests: dict[str, Quantity] = {}
-    """What the scheduler reserves."""
-    limits: dict[str, Quantity] = {}
-    """What the container may use at most."""
+    create: bool = True
+    """Whether the chart makes roles and bindings; without them an administrator gives the ServiceAccount its rights."""
 
 
-class Operator(Values):
-    """The operator's Deployment."""
+class Crds(Values):
+    """The resource's definition, which Helm itself installs but never upgrades."""
 
-    replicas: Annotated[int, Field(ge=1, le=5)] = 1
-    """Replicas; one of them acts, the others take over when it dies."""
-    workers: Annotated[int, Field(ge=1, le=256)] = 12
-    """Passes at the same time."""
-    period_seconds: Annotated[float, Field(gt=0)] = 120
-    """Seconds between two passes over a run that nothing has changed."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """What is logged."""
-    resources: ContainerResources = ContainerResources(
-        requests={"cpu": "100m", "memory": "160Mi"}, limits={"memory": "320Mi"}
-    )
-    """Requests and limits of the operator."""
-    node_selector: Strings = {}
-    """Labels that its node must have."""
-    tolerations: list[Raw] = []
-    """Taints that it tolerates."""
-    affinity: Raw = {}
-    """Its affinity."""
-    priority_class_name: OptionalName = ""
-    """Its PriorityClass."""
-    pod_labels: Strings = {}
-    """Labels of its pod."""
-    pod_annotations: Strings = {}
-    """Annotations of its pod."""
-    extra_env: list[Raw] = []
-    """Variables of its container besides its own."""
-
-
-class Worker(Values):
-    """The pods of every stage."""
-
-    service_account_name: AnyName = "default"
-    """Their ServiceAccount, in the run's namespace; it needs no rights."""
-    report_seconds: Annotated[float, Field(gt=0)] = 5
-    """Seconds between two reports of a pod."""
-    progress_seconds: Annotated[float, Field(gt=0)] = 10
-    """Seconds between two writes of a run's status that tell nothing but progress."""
-    token_seconds: Annotated[int, Field(ge=600)] = 3600
-    """Lifetime of the token for reports; Kubernetes takes 600 seconds and more."""
-    run_as_user: Annotated[int, Field(ge=1)] = 65532
-    """Their user, never root."""
-    run_as_group: Annotated[int, Field(ge=0)] = 65532
-    """Their group."""
-    fs_group: Annotated[int, Field(ge=0)] | None = 65532
-    """Group of the volume's files; null leaves the volume's ownership alone."""
-    runtime_class_name: OptionalName = ""
-    """Their RuntimeClass, for example nvidia."""
-    shm_size: Quantity = "1Gi"
-    """Size of the memory volume at /dev/shm of pods without GPUs."""
-    default_resources: ContainerResources = ContainerResources()
-    """Requests and limits of stages for which a run names none."""
-    env: Strings = {}
-    """Variables of every stage's container."""
-    labels: Strings = {}
-    """Labels of the pods."""
-    annotations: Strings = {}
-    """Annotations of the pods."""
+    upgrade: bool = True
+    """Whether a Job puts the chart's definition in place of an older one at each installation and upgrade."""
 
 
 class Service(Values):
     """The Service of reports, metrics and probes."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    port: Port = 8080
     """Its port."""
 
 
@@ -138,13 +92,37 @@ class ServiceAccount(Values):
     """Its annotations."""
 
 
-class NetworkPolicy(Values):
-    """Who may reach the operator."""
+class PodDisruptionBudget(Values):
+    """How many of several replicas a drain may take at once."""
+
+    enabled: bool = True
+    """Whether there is one, with several replicas; a single replica never gets one, which would block drains."""
+    max_unavailable: Annotated[int, Field(ge=1, le=4)] = 1
+    """Replicas that may be away."""
+
+
+class Egress(Values):
+    """What the operator may reach."""
 
     enabled: bool = False
-    """Whether only pods that carry the run label, and whatever scrapes metrics, may."""
+    """Whether it may reach nothing but the API server, its other replicas, name servers and what `extra` says."""
+    api_server: list[Raw] = []
+    """Where the API server is, as NetworkPolicy peers such as an ipBlock; anywhere where the list is empty."""
+    api_server_ports: Annotated[list[Port], Field(min_length=1)] = [443, 6443]
+    """The API server's ports, behind its Service and before it: which one a policy sees depends on the network."""
+    extra: list[Raw] = []
+    """Further egress rules of the NetworkPolicy."""
+
+
+class NetworkPolicy(Values):
+    """Who may reach the operator, and what it may reach."""
+
+    enabled: bool = False
+    """Whether only pods that carry the run label, other replicas, the chart's test and whatever scrapes metrics may."""
     metrics_from: list[Raw] = []
-    """Who may scrape metrics besides, as NetworkPolicy peers."""
+    """Who may scrape metrics, as NetworkPolicy peers."""
+    egress: Egress = Egress()
+    """What the operator may reach."""
 
 
 class ServiceMonitor(Values):
@@ -173,19 +151,26 @@ class ChartValues(Values):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When images are pulled, of the operator and of all stages."""
     image_pull_secrets: list[AnyName] = []
-    """Names of pull secrets."""
+    """Names of pull secrets, of the operator and of all stages; one of each name must lie in every namespace with
+    runs."""
     watch: Watch = Watch()
     """What the operator watches."""
     operator: Operator = Operator()
     """The operator's Deployment."""
     worker: Worker = Worker()
     """The pods of every stage."""
+    rbac: Rbac = Rbac()
+    """The operator's rights."""
+    crds: Crds = Crds()
+    """The resource's definition, which Helm itself installs but never upgrades."""
     service: Service = Service()
     """The Service of reports, metrics and probes."""
     service_account: ServiceAccount = ServiceAccount()
     """The operator's own account."""
+    pod_disruption_budget: PodDisruptionBudget = PodDisruptionBudget()
+    """How many of several replicas a drain may take at once."""
     network_policy: NetworkPolicy = NetworkPolicy()
-    """Who may reach the operator."""
+    """Who may reach the operator, and what it may reach."""
     service_monitor: ServiceMonitor = ServiceMonitor()
     """A ServiceMonitor for the Prometheus operator."""
     admission_policy: AdmissionPolicy = AdmissionPolicy()
@@ -200,7 +185,15 @@ def values_schema() -> dict[str, Any]:
     for node in _nodes(schema):
         if node.pop("x-kubernetes-int-or-string", False):
             node["type"] = ["string", "integer"]
+        if "anyOf" in node:
+            node.update(_or_null(node.pop("anyOf")))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _or_null(choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """One schema for what may be null: of two to choose from Helm tells two complaints."""
+    (one,) = (choice for choice in choices if choice != {"type": "null"})
+    return {**one, "type": [one["type"], "null"]} | ({"enum": [*one["enum"], None]} if "enum" in one else {})
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from trainingrun.api.chart_page import chart_page
 from trainingrun.api.chart_values import values_schema
 from trainingrun.api.crd import MAX_BYTES, crd
 from trainingrun.api.policy import policies
@@ -44,6 +45,7 @@ def _values_schema() -> str:
 FILES: Final[dict[str, Callable[[], str]]] = {
     "crds/trainingruns.yaml": _crd,
     "docs/reference.md": reference,
+    "docs/values.md": chart_page,
     "helm/trainingrun/crds/trainingruns.yaml": _crd,
     "helm/trainingrun/values.schema.json": _values_schema,
     "helm/trainingrun/templates/admission-policy.yaml": _policy,

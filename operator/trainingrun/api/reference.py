@@ -1,4 +1,4 @@
-"""REFERENCE: every field of the resource and every value of the chart as Markdown, for docs/reference.md."""
+"""REFERENCE: every field of the resource as Markdown, for docs/reference.md."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from trainingrun.api import names
 from trainingrun.api.base import DURATION_PATTERN, Model
-from trainingrun.api.chart_values import ChartValues, Values
+from trainingrun.api.chart_base import Values
 from trainingrun.api.policy import CHANGE_CHECKS, SPEC_CHECKS, Check
 from trainingrun.api.rules import RULES
 from trainingrun.api.schema import Schema, structural
@@ -26,7 +26,8 @@ The resource is `{names.KIND}` of `{names.API_VERSION}`, short name `{names.SHOR
 - [Rules](#rules): what the fields alone don't say
 - [What may change](#what-may-change) when a run has started
 - [The status](#the-status): what the operator says
-- [Values of the chart](#values-of-the-chart)
+
+What may be set when the chart is installed is in [values.md](values.md).
 
 The API server sets no defaults: an object stays what its user wrote, and the operator fills in the defaults below.
 
@@ -61,7 +62,6 @@ def _lines() -> Iterator[str]:
     yield from (f"- {_sentence(check)}" for check in CHANGE_CHECKS)
     yield ""
     yield from _chapter("The status", TrainingRunStatus, "status", 3)
-    yield from _chapter("Values of the chart", ChartValues, "", 3)
 
 
 def _rules() -> Iterator[tuple[str, str]]:
@@ -90,7 +90,7 @@ def _models(root: type[BaseModel], path: str) -> dict[type[BaseModel], list[str]
     """Every model below `root` with the paths at which it stands, in reading order."""
     found: dict[type[BaseModel], list[str]] = {root: [path]}
     for name, field in root.model_fields.items():
-        inner, listed = _model_in(field.annotation)
+        inner, listed = model_in(field.annotation)
         if inner is None:
             continue
         below = f"{path}.{field.alias or name}".strip(".") + ("[]" if listed else "")
@@ -99,11 +99,12 @@ def _models(root: type[BaseModel], path: str) -> dict[type[BaseModel], list[str]
     return found
 
 
-def _model_in(annotation: Any, listed: bool = False) -> tuple[type[BaseModel] | None, bool]:
+def model_in(annotation: Any, listed: bool = False) -> tuple[type[BaseModel] | None, bool]:
+    """The model in a field's type, if there is one, and whether it stands in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Model | Values):
         return annotation, listed
     for one in get_args(annotation):
-        model, inside = _model_in(one, listed or getattr(annotation, "__origin__", None) is list)
+        model, inside = model_in(one, listed or getattr(annotation, "__origin__", None) is list)
         if model is not None:
             return model, inside
     return None, False
@@ -114,10 +115,10 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
     schema = structural(model)
     for name, field in model.model_fields.items():
         alias = field.alias or name
-        inner, _ = _model_in(field.annotation)
-        kind = _kind(schema["properties"][alias], inner)
+        inner, _ = model_in(field.annotation)
+        takes = kind(schema["properties"][alias], inner)
         default = "**required**" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        yield f"| `{alias}` | {kind} | {default} | {_cell(field.description or '')} |"
+        yield f"| `{alias}` | {takes} | {default} | {cell(field.description or '')} |"
     yield ""
 
 
@@ -127,17 +128,18 @@ def _default(value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _kind(node: Schema, model: type[BaseModel] | None) -> str:
+def kind(node: Schema, model: type[BaseModel] | None) -> str:
+    """What a field takes, in words; `model` is the one that it or its items are."""
     if node.get("type") == "array":
         most = f", at most {node['maxItems']}" if "maxItems" in node else ""
-        return f"list of {_kind(node['items'], model)}{most}"
+        return f"list of {kind(node['items'], model)}{most}"
     if model is not None:
         return f"[{model.__name__}](#{model.__name__.lower()})"
     if "enum" in node:
         return " or ".join(f"`{one}`" for one in node["enum"])
     if node.get("type") == "object":
         values = node.get("additionalProperties")
-        return f"map of {_kind(values, None)}" if values else "object, as it is"
+        return f"map of {kind(values, None)}" if values else "object, as it is"
     if node.get("x-kubernetes-int-or-string"):
         return "quantity"
     if node.get("pattern") == DURATION_PATTERN:
@@ -155,8 +157,9 @@ def _bounds(node: Schema) -> str:
 
 
 def _docstring(model: type[BaseModel]) -> str:
-    return _cell(model.__doc__ or "")
+    return cell(model.__doc__ or "")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text as one line of a table."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -11,7 +11,7 @@ from kubernetes.aio import client
 from trainingrun.api import names
 from trainingrun.cluster.connection import session
 from trainingrun.cluster.errors import ClusterError, RefusedError, StaleError, TemporaryError, from_response
-from trainingrun.cluster.kinds import BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind
+from trainingrun.cluster.kinds import ACCESS_REVIEW, BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
@@ -151,7 +151,7 @@ class Client:
     async def replace(self, kind: Kind, manifest: Object) -> Object:
         """An object put in place of the one with the manifest's resourceVersion; StaleError where that has changed."""
         metadata = manifest["metadata"]
-        return await self._replace("PUT", kind.path(metadata["namespace"], metadata["name"]), manifest)
+        return await self._replace("PUT", kind.path(metadata.get("namespace"), metadata["name"]), manifest)
 
     async def _replace(self, method: str, path: str, manifest: Object) -> Object:
         try:
@@ -169,6 +169,24 @@ class Client:
             "spec": {"token": token, "audiences": [names.TOKEN_AUDIENCE]},
         }
         return dict((await self._call("POST", TOKEN_REVIEW.path(None), None, review)).get("status") or {})
+
+    async def may(self, verb: str, group: str, resource: str, namespace: str | None = None) -> bool:
+        """Whether the caller has a right, in a namespace or in all; `resource` may name a subresource: jobs/status."""
+        plural, _, subresource = resource.partition("/")
+        asked = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
+        review = {
+            "apiVersion": ACCESS_REVIEW.api_version,
+            "kind": ACCESS_REVIEW.name,
+            "spec": {"resourceAttributes": asked | ({"namespace": namespace} if namespace else {})},
+        }
+        return bool((await self._call("POST", ACCESS_REVIEW.path(None), None, review))["status"].get("allowed"))
+
+    async def served_schema(self, kind: Kind) -> Object:
+        """The OpenAPI schema of a kind as the API server gives it to everybody; RefusedError where it has none."""
+        group, _, version = kind.api_version.partition("/")
+        found = await self._call("GET", f"/openapi/v3/apis/{kind.api_version}")
+        name = ".".join([*reversed(group.split(".")), version, kind.name])
+        return dict(found["components"]["schemas"][name])
 
     async def _call(
         self,

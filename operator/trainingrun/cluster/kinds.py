@@ -32,6 +32,8 @@ NODE: Final = Kind("Node", "v1", "nodes")
 EVENT: Final = Kind("Event", "v1", "events")
 LEASE: Final = Kind("Lease", "coordination.k8s.io/v1", "leases")
 TOKEN_REVIEW: Final = Kind("TokenReview", "authentication.k8s.io/v1", "tokenreviews")
+ACCESS_REVIEW: Final = Kind("SelfSubjectAccessReview", "authorization.k8s.io/v1", "selfsubjectaccessreviews")
+DEFINITION: Final = Kind("CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions")
 
 BY_NAME: Final[dict[str, Kind]] = {
     one.name: one for one in (RUN, JOB, PYTORCHJOB, POD, CONFIG_MAP, CLAIM, NODE, EVENT, LEASE, TOKEN_REVIEW)

@@ -21,6 +21,13 @@ def _json_map(text: str) -> dict[str, Any]:
     return decoded
 
 
+def _json_maps(text: str) -> tuple[dict[str, Any], ...]:
+    decoded = json.loads(text)
+    if not isinstance(decoded, list) or not all(isinstance(one, dict) for one in decoded):
+        raise ValueError("it is not a JSON list of objects")
+    return tuple(decoded)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -63,6 +70,10 @@ STAGE_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "RUN_AS_GROUP": ("run_as_group", int),
     "FS_GROUP": ("fs_group", _optional_whole),
     "RUNTIME_CLASS": ("runtime_class_name", lambda text: text or None),
+    "NODE_SELECTOR": ("node_selector", _json_map),
+    "TOLERATIONS": ("tolerations", _json_maps),
+    "AFFINITY": ("affinity", _json_map),
+    "PRIORITY_CLASS": ("priority_class_name", lambda text: text or None),
     "POD_LABELS": ("pod_labels", _json_map),
     "POD_ANNOTATIONS": ("pod_annotations", _json_map),
     "WORKER_ENV": ("worker_env", _json_map),

@@ -57,6 +57,10 @@ class PodDefaults:
     run_as_group: int
     fs_group: int | None
     runtime_class_name: str | None
+    node_selector: dict[str, str]
+    tolerations: tuple[Manifest, ...]
+    affinity: Manifest
+    priority_class_name: str | None
     labels: dict[str, str]
     annotations: dict[str, str]
     environment: dict[str, str]
@@ -77,12 +81,12 @@ def pod_template(plan: PodPlan, defaults: PodDefaults) -> Manifest:
     }
     optional = {
         "imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets],
-        "nodeSelector": plan.placement.node_selector,
-        "tolerations": [one.model_dump(by_alias=True, exclude_none=True) for one in plan.placement.tolerations],
-        "priorityClassName": plan.placement.priority_class_name,
+        "nodeSelector": {**defaults.node_selector, **plan.placement.node_selector},
+        "tolerations": _tolerations(plan.placement, defaults),
+        "priorityClassName": plan.placement.priority_class_name or defaults.priority_class_name,
         "runtimeClassName": defaults.runtime_class_name,
         "schedulerName": plan.scheduler_name,
-        "affinity": _keep_away(plan.avoided_nodes),
+        "affinity": _affinity(defaults.affinity, plan.avoided_nodes),
     }
     spec.update({key: value for key, value in optional.items() if value})
     metadata: Manifest = {"labels": {**defaults.labels, **plan.child.labels}}
@@ -91,14 +95,27 @@ def pod_template(plan: PodPlan, defaults: PodDefaults) -> Manifest:
     return {"metadata": metadata, "spec": spec}
 
 
-def _keep_away(nodes: tuple[str, ...]) -> Manifest:
-    """An affinity for every node but these, by name: the label kubernetes.io/hostname may be something else."""
-    if not nodes:
-        return {}
+def _tolerations(placement: Placement, defaults: PodDefaults) -> list[Manifest]:
+    """The run's own, and those of the installation that it does not name itself."""
+    own = [one.model_dump(by_alias=True, exclude_none=True) for one in placement.tolerations]
+    return own + [one for one in defaults.tolerations if one not in own]
+
+
+def _affinity(default: Manifest, avoided: tuple[str, ...]) -> Manifest:
+    """The installation's affinity, and every node but these, by name: the label kubernetes.io/hostname may differ."""
+    if not avoided:
+        return default
     # The API takes one value in each requirement about a field.
-    fields = [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes]
-    required = {"nodeSelectorTerms": [{"matchFields": fields}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    fields = [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in avoided]
+    nodes = default.get("nodeAffinity") or {}
+    required = nodes.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    # A node must meet one of the terms: each of them has to keep away.
+    terms: list[Manifest] = [
+        {**term, "matchFields": [*(term.get("matchFields") or ()), *fields]}
+        for term in required.get("nodeSelectorTerms") or [{}]
+    ]
+    kept = {**nodes, "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {**default, "nodeAffinity": kept}
 
 
 def _pod_security(defaults: PodDefaults) -> Manifest:

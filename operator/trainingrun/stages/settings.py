@@ -32,6 +32,10 @@ class Settings:
     run_as_group: int = 65532
     fs_group: int | None = 65532
     runtime_class_name: str | None = None
+    node_selector: dict[str, str] = field(default_factory=dict)  # of all pods; a run's own stands beside it and wins
+    tolerations: tuple[dict[str, Any], ...] = ()  # besides those that a run names
+    affinity: dict[str, Any] = field(default_factory=dict)
+    priority_class_name: str | None = None  # of stages that name none
     pod_labels: dict[str, str] = field(default_factory=dict)
     pod_annotations: dict[str, str] = field(default_factory=dict)
     worker_env: dict[str, str] = field(default_factory=dict)

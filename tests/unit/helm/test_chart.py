@@ -1,15 +1,11 @@
 """What the chart renders; helm itself renders it."""
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from local_cluster.programs import built
 
-from builders import REPOSITORY
+from trainingrun.controller.installed import NODES, RIGHTS, TOKENS
 from trainingrun.controller.settings import (
     OPERATOR_VARIABLES,
     PREFIX,
@@ -18,42 +14,7 @@ from trainingrun.controller.settings import (
     stage_settings,
 )
 from trainingrun.stages.settings import ROLES
-
-CHART = REPOSITORY / "helm" / "trainingrun"
-IMAGES = {role: f"registry.example/{role}@sha256:{'1' * 64}" for role in ("operator", *ROLES)}
-RULE_KINDS = ("Role", "ClusterRole")
-
-
-@pytest.fixture(scope="module")
-def helm() -> Path:
-    """The helm program; built once a machine."""
-    if shutil.which("go") is None:
-        pytest.skip("helm is built from source here and there is no Go compiler")
-    return Path(built("helm") / "helm")
-
-
-def run(helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(helm), *arguments], capture_output=True, text=True, check=False)
-
-
-def images(leave_out: str = "") -> list[str]:
-    return ["--set", ",".join(f"images.{role}={image}" for role, image in IMAGES.items() if role != leave_out)]
-
-
-def render(helm: Path, *arguments: str) -> list[dict[str, Any]]:
-    done = run(helm, "template", "tr", str(CHART), "--namespace", "system", *images(), *arguments)
-    assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
-
-
-def of_kind(objects: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
-    return [one for one in objects if one["kind"] in kinds]
-
-
-def environment(objects: list[dict[str, Any]]) -> dict[str, str]:
-    container = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
-    own = [one for one in container["env"] if one["name"].startswith(PREFIX)]
-    return {one["name"]: one["value"] for one in own}
+from unit.helm.rendering import CHART, IMAGES, environment, images, of_kind, render, run
 
 
 def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
@@ -145,7 +106,28 @@ def test_the_operator_may_hold_its_own_lease_and_no_other(helm: Path) -> None:
 
 
 def rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [rule for one in of_kind(objects, *RULE_KINDS) for rule in one["rules"]]
+    return [rule for one in of_kind(objects, "Role", "ClusterRole") for rule in one["rules"]]
+
+
+def own(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """The operator's own object of a kind."""
+    return next(one for one in of_kind(objects, kind) if one["metadata"]["name"] == "tr")
+
+
+def test_what_helm_test_asks_for_is_what_the_chart_gives(helm: Path) -> None:
+    given = {
+        (group, resource, verb)
+        for rule in own(render(helm), "ClusterRole")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert given == {(group, resource, verb) for group, resource, verbs in (*RIGHTS, TOKENS, NODES) for verb in verbs}
+
+
+def test_rights_that_an_administrator_gives_are_not_made(helm: Path) -> None:
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    assert not of_kind(render(helm, "--set", "rbac.create=false,crds.upgrade=false"), *kinds)
 
 
 def test_no_right_is_wider_than_what_is_used(helm: Path) -> None:
@@ -163,10 +145,9 @@ def test_with_namespaces_the_cluster_role_is_left_with_what_no_namespace_has(hel
     for kind in ("Role", "RoleBinding"):
         where = [one["metadata"]["namespace"] for one in of_kind(objects, kind) if one["metadata"]["name"] == "tr"]
         assert where == ["a", "b"]
-    cluster_role = of_kind(objects, "ClusterRole")[0]
-    assert [rule["resources"] for rule in cluster_role["rules"]] == [["tokenreviews"], ["nodes"]]
+    assert [rule["resources"] for rule in own(objects, "ClusterRole")["rules"]] == [["tokenreviews"], ["nodes"]]
     without = render(helm, "--set", "watch.namespaces={a},watch.nodes=false")
-    assert [rule["resources"] for rule in of_kind(without, "ClusterRole")[0]["rules"]] == [["tokenreviews"]]
+    assert [rule["resources"] for rule in own(without, "ClusterRole")["rules"]] == [["tokenreviews"]]
     assert operator_settings(environment(without)).read_nodes is False
 
 

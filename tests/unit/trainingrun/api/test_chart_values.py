@@ -1,5 +1,7 @@
 """What the chart takes is what its values.yaml says, and nothing misspelt."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from builders import REPOSITORY
+from trainingrun.api.chart_page import chart_page
 from trainingrun.api.chart_values import ChartValues, values_schema
 
 
@@ -19,11 +22,42 @@ def test_the_charts_own_values_are_the_defaults() -> None:
     assert ChartValues.model_validate(values()) == ChartValues()
 
 
-def test_every_value_is_in_values_yaml() -> None:
-    known = ChartValues().model_dump(by_alias=True) | {"global": None}
-    assert set(known) - {"global"} == set(values())
-    for section in ("images", "watch", "operator", "worker"):
-        assert set(values()[section]) == set(known[section])
+def test_every_value_is_in_values_yaml_with_its_default() -> None:
+    known = {key: value for key, value in ChartValues().model_dump(by_alias=True).items() if key != "global"}
+    free = ("resources", "defaultResources")  # whose keys are Kubernetes'
+    found = values()
+    for section, key in (("operator", "resources"), ("worker", "defaultResources")):
+        assert set(found[section].pop(key)) <= {"requests", "limits"}
+    assert found == {
+        name: {key: one for key, one in value.items() if key not in free} if isinstance(value, dict) else value
+        for name, value in known.items()
+    }
+
+
+def test_every_value_has_a_row_with_a_sentence_on_the_charts_page() -> None:
+    page = chart_page()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert set(paths(ChartValues().model_dump(by_alias=True))) <= set(rows)
+    assert [row for row in rows.values() if not row.endswith(". |") and "set |" not in row] == []
+    assert "| `operator.replicas` | integer, 1 to 5 | `1` |" in page
+    anchors = {line.lstrip("# ").lower().replace(" ", "-") for line in page.splitlines() if line.startswith("#")}
+    assert set(re.findall(r"\(#([^)]+)\)", page)) <= anchors
+
+
+def paths(part: dict[str, Any], place: str = "") -> Iterator[str]:
+    """The paths of all values that are no section."""
+    for name, value in part.items():
+        if isinstance(value, dict) and value and not set(value) & {"cpu", "memory"}:
+            yield from paths(value, f"{place}{name}.")
+        else:
+            yield place + name
+
+
+def test_the_schema_describes_every_value_and_leaves_no_section_open() -> None:
+    for name, one in values_schema()["$defs"].items():
+        assert one["additionalProperties"] is False, name
+        assert all(value.keys() & {"description", "$ref"} for value in one["properties"].values()), name
+    assert "anyOf" not in str(values_schema())
 
 
 @pytest.mark.parametrize(
