@@ -10,7 +10,10 @@ MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
 MAX_CHECKPOINTS = 40  # checkpoints listed in the status
 MAX_MESSAGE = 1024
 
+MAX_NOTIFICATIONS = 8
+
 Phase = Literal["Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed"]
+NotifiedEvent = Literal["Finished", "Failed", "Silent"]
 
 
 class Condition(Model):
@@ -60,6 +63,10 @@ class Progress(Model):
     """What the worker has noticed, a sentence each."""
     reported_at: str | None = None
     """When the report was made."""
+    advanced_at: str | None = None
+    """When the step changed last."""
+    checkpoint_at: str | None = None
+    """When the newest complete checkpoint was first told of."""
 
 
 class Skip(Model):
@@ -170,6 +177,23 @@ class CheckpointStatus(Model):
     """Main score of each task, when it is evaluated."""
 
 
+class Notification(Model):
+    """A message to people that the run has caused."""
+
+    event: NotifiedEvent
+    """What it tells of."""
+    stage: str | None = None
+    """The stage that it tells of; none where it is about the whole run."""
+    at: str
+    """When it was decided on."""
+    text: str | None = None
+    """What is to be sent; left out once that is settled."""
+    sent_at: str | None = None
+    """When it was sent."""
+    error: str | None = None
+    """Why it was given up."""
+
+
 class TrainingRunStatus(Model):
     """What the operator says of the run; written by nothing else."""
 
@@ -203,3 +227,5 @@ class TrainingRunStatus(Model):
     """Nodes that two failures were the fault of: no new gang's pod is put there, until there is no other node."""
     warnings: Annotated[list[str], Field(max_length=16)] = []
     """What the run is told of its configuration."""
+    notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
+    """The newest messages to people, sent or on their way."""

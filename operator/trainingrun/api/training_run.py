@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from trainingrun.api.base import Model
 from trainingrun.api.data import DataSource, Scheduling, Storage, Tokenize, Tokenizer
 from trainingrun.api.judging import Judge
+from trainingrun.api.notifying import Notifications
 from trainingrun.api.results import Convert, Evaluate, Release, Variant
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training import Pretrain
@@ -40,6 +41,8 @@ class TrainingRunSpec(Model):
     """How the models are released."""
     scheduling: Scheduling = Scheduling()
     """Who decides when the pods run."""
+    notifications: Notifications = Notifications()
+    """What people are told of by webhook, where the installation has an address."""
 
 
 class Metadata(Model):

@@ -38,3 +38,16 @@ BY_NAME: Final[dict[str, Kind]] = {
 }
 WORK: Final = (JOB, PYTORCHJOB)  # what an attempt is
 UNFENCED: Final = (LEASE, TOKEN_REVIEW)  # what a replica that must not act may still write: neither moves a run
+
+_PLURALS: Final = frozenset(one.plural for one in BY_NAME.values())
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def described(method: str, path: str) -> tuple[str, str]:
+    """The verb and the resource of a call, as the API server's own metrics name them; discovery is one too."""
+    parts = path.split("/")
+    at = next((position for position, part in enumerate(parts) if part in _PLURALS), None)
+    if at is None:
+        return "get", "discovery"
+    verb = _VERBS.get(method) or ("get" if at + 1 < len(parts) else "list")
+    return verb, "/".join([parts[at], *parts[at + 2 : at + 3]])

@@ -9,7 +9,7 @@ from typing import Final
 
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import TrainingRun
-from trainingrun.plan import checkpoints, follow_up, gates, running, starting, summary
+from trainingrun.plan import checkpoints, follow_up, gates, notifications, running, starting, summary
 from trainingrun.plan.actions import Plan
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.events import events
@@ -41,6 +41,7 @@ def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float)
         apply=objects,
         delete=deletions,
         events=events(run.status, status),
+        notify=notifications.pending(run.status) if settings.notifies else (),
         requeue_after=_requeue(draft, run.status, status),
     )
 

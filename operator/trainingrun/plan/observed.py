@@ -78,6 +78,17 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """What has become of a message to people."""
+
+    event: str
+    stage: str | None
+    at: str  # as in the status, which tells messages apart
+    time: float  # seconds since the epoch, when it was sent or given up
+    error: str | None = None  # why it was given up; None where it was sent
+
+
+@dataclass(frozen=True)
 class Observed:
     """Everything one pass has read."""
 
@@ -89,3 +100,4 @@ class Observed:
     snapshots: tuple[Snapshot, ...] = ()  # newest of each stage and index, of this run's uid
     neighbours: tuple[Neighbour, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)  # object name → why its last apply was refused
+    deliveries: tuple[Delivery, ...] = ()  # of messages that are settled, though perhaps not yet by the status
