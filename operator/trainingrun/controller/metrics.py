@@ -14,6 +14,8 @@ from trainingrun.cluster.shelf import Key
 from trainingrun.controller.run_series import RUN, RunSeries, Seen
 
 PHASES: Final = ("Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed")
+PASSES: Final = ("done", "repeated", "failed")
+MESSAGES: Final = ("sent", "repeated", "given up")
 PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0)
 
@@ -70,6 +72,9 @@ class Metrics:
         self._phases: dict[Key, str] = {}
         for phase in PHASES:
             self._runs.labels(phase)
+        for counter, outcomes in ((self._passes, PASSES), (self._sent, MESSAGES)):
+            for outcome in outcomes:  # at nought before it happens, or its first time would be no increase
+                counter.labels(outcome)
 
     def _gauge(self, name: str, text: str, labels: Iterable[str]) -> Gauge:
         return Gauge(f"trainingrun_{name}", text, tuple(labels), registry=self.registry)

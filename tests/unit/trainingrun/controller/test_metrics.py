@@ -168,6 +168,7 @@ def test_the_operators_own_work_is_counted() -> None:
         'trainingrun_api_requests_total{code="none",resource="jobs",verb="patch"} 1.0',
     ]
     assert 'trainingrun_passes_total{outcome="repeated"} 1.0' in lines(metrics)
+    assert 'trainingrun_passes_total{outcome="failed"} 0.0' in lines(metrics)
     assert 'trainingrun_notifications_total{outcome="sent"} 1.0' in lines(metrics)
     assert lines(metrics, "trainingrun_build_info{version=")
 
