@@ -1,3 +1,4 @@
+import asyncio
 import datetime
 import re
 
@@ -178,3 +179,27 @@ def test_every_label_of_a_run_is_one_whose_values_are_few() -> None:
     few = {"stage", "phase", "reason", "cause", "task"}
     assert {label for family in FAMILIES for label in family.labels} <= few
     assert all(re.fullmatch(r"[a-z_]+", family.name) and not family.name.endswith("_total") for family in FAMILIES)
+
+
+async def test_what_is_followed_is_read_at_each_scrape() -> None:
+    metrics, seconds = Metrics(), [1.0]
+    metrics.follow("watch_age_seconds", "Since when.", lambda: seconds[0])
+    assert b"trainingrun_watch_age_seconds 1.0" in await metrics.page_beside()
+    seconds[0] = 2.0
+    assert b"trainingrun_watch_age_seconds 2.0" in await metrics.page_beside()
+
+
+async def test_runs_may_come_and_go_while_the_page_is_made() -> None:
+    metrics, state = Metrics(), seen(trained())
+    for number in range(200):
+        metrics.on_status(("default", f"run-{number}"), TrainingRunStatus(), state)
+    making = asyncio.create_task(metrics.page_beside())
+    changes = 0
+    while not making.done():
+        key = ("default", f"run-{changes % 400}")
+        metrics.forget(key)
+        metrics.on_status(key, TrainingRunStatus(), state)
+        changes += 1
+        await asyncio.sleep(0)
+    assert b'run="run-1"' in making.result()
+    assert changes > 10, "the page held the event loop up"
