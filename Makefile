@@ -67,13 +67,14 @@ family: setup ## four small bilingual models on one claim, and what they saved e
 
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
+	@$(CLUSTER) build prometheus >/dev/null
 	@$(PYTEST) -m demo tests/e2e
 
 test-unit: setup ## fast and pure
 	@$(PYTEST) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
-	@$(CLUSTER) build kubernetes etcd helm
+	@$(CLUSTER) build kubernetes etcd helm prometheus
 	@$(PYTEST) $(IN_TWO) tests/control_plane
 
 test-scale: setup ## a thousand runs on an API server without nodes

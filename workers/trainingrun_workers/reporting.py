@@ -33,6 +33,7 @@ class Reporter:
             namespace=run.namespace, run=run.name, uid=run.uid, stage=stage_input.stage, attempt=stage_input.attempt,
             index=index, time=time.time(),
         )  # fmt: skip
+        self._volume = volume
         self._url = stage_input.report_url
         self._seconds = stage_input.report_seconds
         self._file = volume.path(stage_input.run_folder) / "snapshots" / (
@@ -81,7 +82,8 @@ class Reporter:
             self._closing.wait(self._seconds)
 
     def _send(self) -> None:
-        self.update(time=time.time())
+        free, size = self._volume.room() or (None, None)
+        self.update(time=time.time(), volume_free=free, volume_size=size)
         text = self.snapshot.to_json()
         self._attempt("volume", self._write, text)
         if self._url:

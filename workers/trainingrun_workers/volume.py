@@ -49,6 +49,14 @@ class Volume:
         """Bytes that an unprivileged process can still write."""
         return shutil.disk_usage(self.root).free
 
+    def room(self) -> tuple[int, int] | None:
+        """Free bytes and bytes in all; None where the file system does not say."""
+        try:
+            usage = shutil.disk_usage(self.root)
+        except OSError:
+            return None
+        return usage.free, usage.total
+
 
 def make_folder(folder: Path) -> Path:
     """The folder, made with its parents where missing and open to the group."""

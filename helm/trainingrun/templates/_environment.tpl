@@ -34,6 +34,11 @@
   (list "PERIOD_SECONDS" .Values.operator.periodSeconds)
   (list "LEASE" (printf "%s/%s" .Release.Namespace (include "trainingrun.name" .)))
   (list "LOG_LEVEL" .Values.operator.logLevel)
+  (list "NOTIFIES" (ne .Values.notifications.secretName ""))
+  (list "NOTIFY_EVENTS" (join "," .Values.notifications.events))
+  (list "NOTIFY_SILENCE" .Values.notifications.silence)
+  (list "NOTIFY_ADDRESS_FILE" "/etc/trainingrun/notifications/address")
+  (list "NOTIFY_CLUSTER" .Values.notifications.cluster)
 -}}
 {{/* Which replica this is, and where the others reach it. */}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}

@@ -11,7 +11,10 @@ MAX_CHECKPOINTS = 40  # checkpoints listed in the status
 MAX_LOSSES = 32  # points of a stage's curve
 MAX_MESSAGE = 1024
 
+MAX_NOTIFICATIONS = 8
+
 Phase = Literal["Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed"]
+NotifiedEvent = Literal["Finished", "Failed", "Silent"]
 
 
 class Condition(Model):
@@ -61,6 +64,10 @@ class Progress(Model):
     """What the worker has noticed, a sentence each."""
     reported_at: str | None = None
     """When the report was made."""
+    advanced_at: str | None = None
+    """When the step changed last."""
+    checkpoint_at: str | None = None
+    """When the newest complete checkpoint was first told of."""
 
 
 class LossPoint(Model):
@@ -182,6 +189,23 @@ class CheckpointStatus(Model):
     """Main score of each task, when it is evaluated."""
 
 
+class Notification(Model):
+    """A message to people that the run has caused."""
+
+    event: NotifiedEvent
+    """What it tells of."""
+    stage: str | None = None
+    """The stage that it tells of; none where it is about the whole run."""
+    at: str
+    """When it was decided on."""
+    text: str | None = None
+    """What is to be sent; left out once that is settled."""
+    sent_at: str | None = None
+    """When it was sent."""
+    error: str | None = None
+    """Why it was given up."""
+
+
 class TrainingRunStatus(Model):
     """What the operator says of the run; written by nothing else."""
 
@@ -219,3 +243,5 @@ class TrainingRunStatus(Model):
     """What became of that, as a sentence."""
     warnings: Annotated[list[str], Field(max_length=16)] = []
     """What the run is told of its configuration."""
+    notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
+    """The newest messages to people, sent or on their way."""

@@ -9,6 +9,7 @@ from trainingrun.api import names
 from trainingrun.api.base import Model
 from trainingrun.api.data import DataSource, Scheduling, Storage, Tokenize, Tokenizer
 from trainingrun.api.judging import Judge
+from trainingrun.api.notifying import Notifications
 from trainingrun.api.results import Convert, Evaluate, Release, Variant
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training import Pretrain
@@ -41,6 +42,8 @@ class TrainingRunSpec(Model):
     """How the models are released."""
     scheduling: Scheduling = Scheduling()
     """Who decides when the pods run."""
+    notifications: Notifications = Notifications()
+    """What people are told of by webhook, where the installation has an address."""
 
 
 class Metadata(Model):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from kubernetes.aio import client
 from trainingrun.api import names
 from trainingrun.cluster.connection import session
 from trainingrun.cluster.errors import ClusterError, RefusedError, StaleError, TemporaryError, from_response
-from trainingrun.cluster.kinds import ACCESS_REVIEW, BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind
+from trainingrun.cluster.kinds import ACCESS_REVIEW, BY_NAME, CONFIG_MAP, EVENT, RUN, TOKEN_REVIEW, Kind, described
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
@@ -24,6 +25,7 @@ PAGE: Final = "100"  # objects of a list in one answer: decoded, a thousand weig
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 Object = dict[str, Any]
+OnCall = Callable[[str, str, str, float], None]  # verb, resource, code, seconds
 
 
 class Client:
@@ -34,12 +36,16 @@ class Client:
         configuration: Any,
         on_write: Callable[[str, str], None] = lambda verb, kind: None,
         may_act: Callable[[], bool] = lambda: True,
+        on_call: OnCall = lambda verb, resource, code, seconds: None,
     ) -> None:
-        """Prepare a session; nothing is sent yet, and no write is while `may_act` says no."""
+        """Prepare a session; nothing is sent yet, and no write is while `may_act` says no.
+
+        `on_call` is told of every call, with the HTTP status ("none" where none came) and the seconds that it took.
+        """
         self._api = client.ApiClient(configuration)
         self._api.rest_client.pool_manager = session(self._api.rest_client, may_act)
         self._api.user_agent = names.FIELD_MANAGER
-        self._on_write = on_write
+        self._on_write, self._on_call = on_write, on_call
 
     async def close(self) -> None:
         """Close the session."""
@@ -197,6 +203,7 @@ class Client:
         content: str = JSON,
         accept: str = JSON,
     ) -> Object:
+        code, began = "none", time.monotonic()
         try:
             verb, url, headers, *_ = await self._api.param_serialize(
                 method,
@@ -207,9 +214,11 @@ class Client:
             )
             # The body is plain JSON already: the client need not walk through it.
             answer = await self._api.call_api(verb, url, headers, body, _request_timeout=TIMEOUT)
-            data = await answer.read()
+            code, data = str(answer.status), await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise TemporaryError(f"The API server can't be reached: {error or type(error).__name__}") from error
+        finally:
+            self._on_call(*described(method, path), code, time.monotonic() - began)
         if answer.status >= 300:
             raise from_response(answer.status, answer.headers, data)
         decoded: Object = json.loads(data)

@@ -40,3 +40,16 @@ BY_NAME: Final[dict[str, Kind]] = {
 }
 WORK: Final = (JOB, PYTORCHJOB)  # what an attempt is
 UNFENCED: Final = (LEASE, TOKEN_REVIEW)  # what a replica that must not act may still write: neither moves a run
+
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def described(method: str, path: str) -> tuple[str, str]:
+    """The verb and the resource of a call, as the API server's own metrics name them, or that it asks for kinds."""
+    parts = path.split("/")[3 if path.startswith("/api/") else 4 :]
+    if parts[:1] == ["namespaces"] and len(parts) > 2:
+        parts = parts[2:]
+    if not parts:
+        return "get", "discovery"
+    verb = _VERBS.get(method) or ("get" if len(parts) > 1 else "list")
+    return verb, "/".join([parts[0], *parts[2:3]])

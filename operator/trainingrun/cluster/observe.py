@@ -7,6 +7,7 @@ from typing import Final
 
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.cluster.client import Client
+from trainingrun.cluster.deliveries import Deliveries
 from trainingrun.cluster.errors import RefusedError
 from trainingrun.cluster.kinds import CLAIM, NODE, PYTORCHJOB
 from trainingrun.cluster.problems import Problems
@@ -36,9 +37,18 @@ class Sight:
 class Observer:
     """Reads of all passes, with what they share."""
 
-    def __init__(self, client: Client, store: Store, snapshots: Snapshots, problems: Problems, nodes: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        snapshots: Snapshots,
+        problems: Problems,
+        deliveries: Deliveries,
+        nodes: bool,
+    ) -> None:
         """`nodes` says whether the operator may read nodes; where it may not, each counts as ready."""
         self._client, self._store, self._snapshots, self._problems = client, store, snapshots, problems
+        self._deliveries = deliveries
         self._may_read_nodes = nodes
         self._claims: Recent[Key, ClaimView | None] = Recent()
         self._nodes: Recent[str, bool] = Recent()
@@ -64,6 +74,7 @@ class Observer:
             neighbours=self._store.neighbours(*on_claim, key[1]),
             made=self._store.made(*on_claim),
             problems=self._problems.of(uid),
+            deliveries=self._deliveries.of(uid),
         )
         return sight
 

@@ -28,8 +28,8 @@ class RetryError(Exception):
 class PassWatcher(Protocol):
     """Who is told of each pass."""
 
-    def __call__(self, seconds: float, failed: bool) -> None:
-        """One pass took that long."""
+    def __call__(self, seconds: float, outcome: str) -> None:
+        """One pass took that long; its outcome is done, repeated (something was in its way), or failed (by a fault)."""
 
 
 class KeyQueue:
@@ -43,7 +43,7 @@ class KeyQueue:
         self,
         work: Callable[[Key], Awaitable[float | None]],
         clock: Callable[[], float] = time.monotonic,
-        watcher: PassWatcher = lambda seconds, failed: None,
+        watcher: PassWatcher = lambda seconds, outcome: None,
     ) -> None:
         """Start empty; nothing is worked off before `run`."""
         self._work, self._clock, self._watcher = work, clock, watcher
@@ -73,6 +73,11 @@ class KeyQueue:
     def failures(self, key: Key) -> int:
         """How many passes of a key have failed in a row."""
         return self._failures.get(key, 0)
+
+    def due(self) -> int:
+        """How many keys are due and not yet in work."""
+        now = self._clock()
+        return sum(at <= now and key not in self._in_flight for key, at in self._due.items())
 
     def oldest(self) -> float:
         """For how many seconds the key that has waited longest is overdue or in work; 0.0 where none is."""
@@ -134,17 +139,17 @@ class KeyQueue:
             self._in_flight.pop(key, None)
             if key in self._due:  # it has rung meanwhile
                 self._push(key)
-        failed = task.cancelled() or task.exception() is not None
-        self._watcher(self._clock() - started, failed)
-        if failed:
-            self._back_off(key, None if task.cancelled() else task.exception())
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._watcher(self._clock() - started, _outcome(error))
+        if error is not None:
+            self._back_off(key, error)
             return
         self._failures.pop(key, None)
         after = task.result()
         if after is not None:
             self.add(key, after)
 
-    def _back_off(self, key: Key, error: BaseException | None) -> None:
+    def _back_off(self, key: Key, error: BaseException) -> None:
         self._failures[key] = self._failures.get(key, 0) + 1
         wait = min(FIRST_BACKOFF * 2.0 ** (self._failures[key] - 1), LONGEST_BACKOFF)
         if isinstance(error, RetryError):
@@ -153,3 +158,9 @@ class KeyQueue:
         else:
             logger.error("The pass over %s/%s has failed, next try in %.1f s.", *key, wait, exc_info=error)
         self.add(key, wait * random.uniform(0.8, 1.2))
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "done"
+    return "repeated" if isinstance(error, RetryError) else "failed"

@@ -33,7 +33,7 @@ class Operator:
         self.settings, self.own = settings, own
         self.metrics, self.pulse = Metrics(), Pulse()
         self.store = Store(self._ring)
-        self.client = Client(made, self.metrics.on_write, lambda: self._leadership.may_act())
+        self.client = Client(made, self.metrics.on_write, self.may_act, self.metrics.on_call)
         self._leadership = _leadership(self.client, own)
         self._watches = Watches(made, self.client, self.store, own, self._ring, self._forget)
         self._forwarder = Forwarder(self._leadership.leader_address)
@@ -101,6 +101,10 @@ class Operator:
             if self._term is not None:
                 self._term.clean()
 
+    def may_act(self) -> bool:
+        """Whether this replica may act at this moment."""
+        return self._leadership.may_act()
+
     def _ring(self, key: Key) -> None:
         if self._term is not None:  # the beginning of a term rings every run
             self._term.ring(key)
@@ -145,9 +149,12 @@ class Operator:
             "Runs that are due or will be.",
             lambda: float(len(self._term) if self._term is not None else 0),
         )
+        follow(
+            "queue_due", "Runs that are due and not in work yet.", lambda: float(self._term.due() if self._term else 0)
+        )
         follow("queue_oldest_seconds", "For how long the oldest due run has waited.", self._oldest)
         follow("loop_lag_seconds", "How late the event loop was, of the last half minute.", self.pulse.lag)
-        follow("leader", "Whether this replica acts.", lambda: float(self._leadership.may_act()))
+        follow("leader", "Whether this replica acts.", lambda: float(self.may_act()))
         follow(
             "watch_age_seconds",
             "Since when the watches were last seen to be in step.",

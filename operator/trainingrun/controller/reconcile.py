@@ -18,6 +18,8 @@ from trainingrun.cluster.store import SeenRun, Store
 from trainingrun.controller import invalid
 from trainingrun.controller.key_queue import RetryError
 from trainingrun.controller.metrics import Metrics
+from trainingrun.controller.notifier import Notifier
+from trainingrun.controller.run_series import Seen
 from trainingrun.plan.actions import Plan
 from trainingrun.plan.decide import decide
 from trainingrun.stages.settings import Settings
@@ -38,13 +40,14 @@ class Reconciler:
         problems: Problems,
         observer: Observer,
         applier: Applier,
+        notifier: Notifier,
         settings: Settings,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` tells the seconds since the epoch."""
         self._store, self._snapshots, self._problems = store, snapshots, problems
-        self._observer, self._applier = observer, applier
+        self._observer, self._applier, self._notifier = observer, applier, notifier
         self._settings, self._metrics, self._clock = settings, metrics, clock
 
     async def reconcile(self, key: Key) -> float | None:
@@ -88,7 +91,10 @@ class Reconciler:
         plan = decide(run, sight.observed, self._settings, now)
         self._announce(key, run, plan)
         outcome = await self._applier.carry_out(run, entry.version, plan, now)
-        self._metrics.on_status(key, run.status, plan.status)
+        for message in plan.notify:
+            self._notifier.add(run.metadata, message)
+        seen = Seen(plan.status, run.metadata.created_at, sight.observed.snapshots)
+        self._metrics.on_status(key, run.status, seen)
         return _next_look(plan, sight.look_again, outcome), plan, outcome.version
 
     def _announce(self, key: Key, run: TrainingRun, plan: Plan) -> None:
@@ -116,6 +122,7 @@ class Reconciler:
         """Drop what is remembered of a run that is gone."""
         self._snapshots.forget(uid)
         self._problems.forget(uid)
+        self._notifier.forget(uid)
         if self._store.run(key) is None:
             self._metrics.forget(key)
 

@@ -30,6 +30,7 @@ POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 NUMBERS: Final = (
     "time", "loss", "learning_rate", "gradient_norm", "tokens", "tokens_per_second", "eta_seconds", "checkpoint",
+    "volume_free", "volume_size",
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Server:
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.page(), headers={"Content-Type": TEXT})
+        return web.Response(body=await self._metrics.page_beside(), headers={"Content-Type": TEXT})
 
     async def _show_health(self, _: web.Request) -> web.Response:
         failures = self._health.failures()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trainingrun.api.base import seconds
 from trainingrun.stages.settings import ROLES, Settings
 
 PREFIX: Final = "TRAININGRUN_"
@@ -79,6 +80,9 @@ STAGE_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "WORKER_ENV": ("worker_env", _json_map),
     "DEFAULT_RESOURCES": ("default_resources", _json_map),
     "SHM_SIZE": ("shm_size", str),
+    "NOTIFIES": ("notifies", _flag),
+    "NOTIFY_EVENTS": ("notify_events", _names),
+    "NOTIFY_SILENCE": ("notify_silence_seconds", seconds),
 }
 # Fields of `OperatorSettings`, likewise.
 OPERATOR_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
@@ -96,6 +100,8 @@ OPERATOR_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "IDENTITY": ("identity", str),
     "ADDRESS": ("address", _url),
     "LOG_LEVEL": ("log_level", str),
+    "NOTIFY_ADDRESS_FILE": ("notify_address_file", str),
+    "NOTIFY_CLUSTER": ("notify_cluster", str),
 }
 
 
@@ -117,6 +123,8 @@ class OperatorSettings:
     identity: str = ""  # of this replica, the same after a restart of its container; made up where it is empty
     address: str = ""  # URL at which other replicas reach this one
     log_level: str = "INFO"
+    notify_address_file: str = ""  # whose content is the URL that messages to people are sent to
+    notify_cluster: str = ""  # what stands before each message, for people with several clusters
 
 
 def stage_settings(environment: Mapping[str, str]) -> Settings:

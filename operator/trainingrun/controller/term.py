@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trainingrun.cluster.apply import Applier
 from trainingrun.cluster.client import Client
+from trainingrun.cluster.deliveries import Deliveries
 from trainingrun.cluster.events import EventWriter
 from trainingrun.cluster.observe import Observer
 from trainingrun.cluster.problems import Problems
@@ -15,6 +16,7 @@ from trainingrun.cluster.store import Store
 from trainingrun.controller.health import Pulse
 from trainingrun.controller.key_queue import KeyQueue
 from trainingrun.controller.metrics import Metrics
+from trainingrun.controller.notifier import Notifier
 from trainingrun.controller.reconcile import Reconciler
 from trainingrun.controller.reports import Reports
 from trainingrun.controller.settings import OperatorSettings
@@ -31,19 +33,30 @@ class Shared(Protocol):
     settings: Settings
     own: OperatorSettings
 
+    def may_act(self) -> bool:
+        """Whether this replica may act at this moment."""
+
 
 class Term:
     """The queue of runs and all that decides and writes."""
 
     def __init__(self, shared: Shared) -> None:
         """Start with nothing known but what the watches show."""
-        snapshots, problems = Snapshots(), Problems()
+        snapshots, problems, deliveries = Snapshots(), Problems(), Deliveries()
         self._store, self._pulse, self._own, self._metrics = shared.store, shared.pulse, shared.own, shared.metrics
-        self._observer = Observer(shared.client, shared.store, snapshots, problems, shared.own.read_nodes)
+        self._observer = Observer(shared.client, shared.store, snapshots, problems, deliveries, shared.own.read_nodes)
         self._events = EventWriter(shared.client, lambda: self._queue.oldest() > 1.0)
         applier = Applier(shared.client, shared.store, self._observer, problems, self._events)
+        self._notifier = Notifier(
+            shared.own.notify_address_file,
+            shared.own.notify_cluster,
+            deliveries,
+            self.ring,
+            shared.may_act,
+            shared.metrics.on_notification,
+        )
         self._reconciler = Reconciler(
-            shared.store, snapshots, problems, self._observer, applier, shared.settings, shared.metrics
+            shared.store, snapshots, problems, self._observer, applier, self._notifier, shared.settings, shared.metrics
         )
         self._queue = KeyQueue(self._reconciler.reconcile, watcher=shared.metrics.on_pass)
         self.reports = Reports(shared.client, shared.store, snapshots, self._queue.add)
@@ -57,6 +70,7 @@ class Term:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._queue.run(self._own.workers))
             group.create_task(self._events.run())
+            group.create_task(self._notifier.run())
             group.create_task(self._periodically())
 
     async def _periodically(self) -> None:
@@ -78,6 +92,10 @@ class Term:
     def forget(self, key: Key, uid: str) -> None:
         """Drop what is remembered of a run that is gone."""
         self._reconciler.forget(key, uid)
+
+    def due(self) -> int:
+        """How many runs are due and not yet in work."""
+        return self._queue.due()
 
     def oldest(self) -> float:
         """For how many seconds the run that has waited longest is overdue or in work."""

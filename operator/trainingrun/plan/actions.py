@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trainingrun.api.status import TrainingRunStatus
+from trainingrun.api.status import Notification, TrainingRunStatus
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,5 @@ class Plan:
     apply: tuple[dict[str, Any], ...] = ()
     delete: tuple[Deletion, ...] = ()
     events: tuple[Event, ...] = ()
+    notify: tuple[Notification, ...] = ()  # to be sent, unless they are on their way
     requeue_after: float | None = None  # seconds; None where only a change can call for another pass

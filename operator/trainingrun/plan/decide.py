@@ -7,7 +7,17 @@ exists, an attempt's end is recorded before its object goes, and an operator tha
 
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import TrainingRun
-from trainingrun.plan import asked, follow_up, gates, reopening, running, starting, summary, upgrades
+from trainingrun.plan import (
+    asked,
+    follow_up,
+    gates,
+    notifications,
+    reopening,
+    running,
+    starting,
+    summary,
+    upgrades,
+)
 from trainingrun.plan.actions import Plan
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.events import events
@@ -38,6 +48,7 @@ def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float)
         apply=objects,
         delete=deletions,
         events=events(run.status, status),
+        notify=notifications.pending(run.status) if settings.notifies else (),
         requeue_after=_requeue(draft, run.status, status),
     )
 

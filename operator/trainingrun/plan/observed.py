@@ -78,6 +78,17 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """What has become of a message to people."""
+
+    event: str
+    stage: str | None
+    at: str  # as in the status, which tells messages apart
+    time: float  # seconds since the epoch, when it was sent or given up
+    error: str | None = None  # why it was given up; None where it was sent
+
+
+@dataclass(frozen=True)
 class Observed:
     """Everything one pass has read."""
 
@@ -90,3 +101,4 @@ class Observed:
     neighbours: tuple[Neighbour, ...] = ()
     made: frozenset[str] = frozenset()  # folders of tokens on the claim that are complete, whoever works with them
     problems: dict[str, str] = field(default_factory=dict)  # object name → why its last apply was refused
+    deliveries: tuple[Delivery, ...] = ()  # of messages that are settled, though perhaps not yet by the status

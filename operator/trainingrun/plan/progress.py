@@ -68,6 +68,7 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
         activity=snapshot.activity or None,
         notes=[str(note)[:MAX_NOTE] for note in snapshot.notes[:MAX_NOTES]],
         reported_at=timestamp(snapshot.time),
+        **_changed_at(draft.stages[instance.name].progress, snapshot),
     )
     if instance.kind != "tokenize":
         return progress
@@ -77,6 +78,15 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
         "text_bytes_per_second": _rate(sum(_numbers(one).get(SPEED, 0.0) for one in at_work)),
     }
     return progress.model_copy(update={"counts": _counts(snapshot), **rates})
+
+
+def _changed_at(before: Progress | None, snapshot: Snapshot) -> dict[str, str | None]:
+    """When the step and the newest checkpoint changed last, by the pods' clocks."""
+    now, old = timestamp(snapshot.time), before or Progress()
+    return {
+        "advanced_at": old.advanced_at if before is not None and snapshot.step == old.step else now,
+        "checkpoint_at": old.checkpoint_at if snapshot.checkpoint == old.checkpoint else now,
+    }
 
 
 def _rate(rate: float | None) -> float | None:

@@ -3,11 +3,12 @@
 from typing import Final
 
 from trainingrun.api.names import TUNING_KINDS
-from trainingrun.api.status import Phase, StageStatus, TrainingRunStatus
-from trainingrun.plan import bounds, validity
+from trainingrun.api.status import Phase, Progress, StageStatus, TrainingRunStatus
+from trainingrun.plan import bounds, notifications, validity
 from trainingrun.plan.conditions import conditions
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.gates import Gate
+from trainingrun.plan.times import duration
 from trainingrun.stages.instances import GANG_KINDS
 
 # Which running stage the run's one line is about, when several run.
@@ -28,7 +29,7 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         stage=told.name if told is not None and phase != "Succeeded" else None,
         progress=f"{progress.step}/{progress.total}" if progress is not None and progress.total else None,
         loss=_loss(draft),
-        eta=duration(progress.eta_seconds) if progress is not None and phase == "Running" else None,
+        eta=_eta(progress) if phase == "Running" else None,
         restarts=sum(stage.restarts + stage.preemptions for stage in draft.stages.values()),
         conditions=conditions(draft, phase, gate, invalid, old.conditions),
         stages=list(draft.stages.values()),
@@ -41,7 +42,7 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         answer=draft.answer,
         warnings=list(validity.warnings(draft.context))[:16],
     )
-    return bounds.fitted(status)
+    return bounds.fitted(notifications.noted(draft, status))
 
 
 def run_phase(draft: Draft, gate: Gate | None) -> Phase:
@@ -89,11 +90,5 @@ def _loss(draft: Draft) -> str | None:
     return f"{losses[-1]:.3f}" if losses else None
 
 
-def duration(seconds: int | None) -> str | None:
-    """Seconds for people: 45s, 3m20s, 5h10m, 12d3h."""
-    if seconds is None:
-        return None
-    for size, unit, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}{seconds % size // smaller}{small}"
-    return f"{seconds}s"
+def _eta(progress: Progress | None) -> str | None:
+    return duration(progress.eta_seconds) if progress is not None and progress.eta_seconds is not None else None

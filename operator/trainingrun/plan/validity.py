@@ -1,7 +1,14 @@
 """Everything that can be known to be wrong with a run before anything of it runs."""
 
+from typing import Final
+
 from trainingrun.api.notes import Note
 from trainingrun.stages.context import Context
+
+_UNHEARD: Final = (
+    "spec.notifications: the operator has no address to send messages to: set notifications.secretName in the chart's "
+    "values, or leave this out."
+)
 
 
 def errors(context: Context) -> tuple[Note, ...]:
@@ -11,4 +18,5 @@ def errors(context: Context) -> tuple[Note, ...]:
 
 def warnings(context: Context) -> tuple[str, ...]:
     """Warnings as the status tells them."""
-    return tuple(f"{note.path}: {note.message}"[:500] for note in context.problems if note.severity == "warning")
+    said = tuple(f"{note.path}: {note.message}"[:500] for note in context.problems if note.severity == "warning")
+    return said if context.settings.notifies or not context.run.spec.notifications.events else (*said, _UNHEARD)

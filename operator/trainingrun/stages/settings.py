@@ -41,6 +41,9 @@ class Settings:
     worker_env: dict[str, str] = field(default_factory=dict)
     default_resources: dict[str, Any] = field(default_factory=dict)  # of containers for which the run names none
     shm_size: str = "1Gi"  # memory volume at /dev/shm of pods without GPUs; 16Gi with
+    notifies: bool = False  # whether there is an address that messages to people go to
+    notify_events: tuple[str, ...] = ("Finished", "Failed", "Silent")  # of runs that do not say
+    notify_silence_seconds: float = 3600.0  # likewise
 
     def image(self, kind: str) -> str:
         """The image of a stage's kind."""

@@ -27,6 +27,7 @@ class Program:
     links: tuple[str, ...] = ()  # further names of the first program
     variables: Mapping[str, str] = field(default_factory=dict)  # string variables set by the linker
     data: Mapping[str, str] = field(default_factory=dict)  # folder beside the programs -> "MODULE FOLDER" it is from
+    tags: tuple[str, ...] = ()  # of Go's build constraints
 
 
 _VERSION = "k8s.io/component-base/version"
@@ -73,14 +74,22 @@ PROGRAMS = {
         data={"definitions": "sigs.k8s.io/scheduler-plugins config/crd/bases"},
     ),
     "versitygw": Program({"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=60),  # an S3 server
+    "prometheus": Program(
+        {
+            "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+            "promtool": "github.com/prometheus/prometheus/cmd/promtool",
+        },
+        seconds=200,
+        tags=("remove_all_sd",),  # no clouds' service discovery: targets are given by address; no web page either
+    ),
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
-ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw")
+ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "prometheus")
 
 
 def content_hash(folder: Path, program: Program) -> str:
     """The name of a build's content: 12 hex digits over the folder's files and all that is asked of the compiler."""
-    asked = (program.packages, program.links, program.variables, program.data)
+    asked = (program.packages, program.links, program.variables, program.data, *program.tags)
     digest = hashlib.sha256(repr(asked).encode())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(folder)}\0".encode())
@@ -121,7 +130,7 @@ def _build(name: str, folder: Path) -> None:
         made.mkdir(mode=0o755)
         with heartbeat(f"building {name}", expected=program.seconds):
             for binary, package in program.packages.items():
-                _compile(source, package, made / binary, program.variables)
+                _compile(source, package, made / binary, program)
         for link in program.links:
             (made / link).symlink_to(next(iter(program.packages)))
         for target, origin in program.data.items():
@@ -142,9 +151,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath", "GOWORK": "off"}
 
 
-def _compile(source: Path, package: str, target: Path, variables: Mapping[str, str]) -> None:
-    linker = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
-    output(["go", "build", "-ldflags", linker, "-o", target, package], folder=source, environment=_environment())
+def _compile(source: Path, package: str, target: Path, program: Program) -> None:
+    linker = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in program.variables.items())])
+    flags = ["-ldflags", linker, "-tags", ",".join(program.tags)]
+    output(["go", "build", *flags, "-o", target, package], folder=source, environment=_environment())
 
 
 def _copy_from_module(source: Path, origin: str, target: Path) -> None:

@@ -33,6 +33,8 @@ class Snapshot:
     activity: str = ""  # what it is doing, in a few words: "saving", "loading"
     notes: tuple[str, ...] = ()  # warnings for the user, a sentence each
     counts: dict[str, float] = field(default_factory=dict)  # the stage's own figures, by name
+    volume_free: int | None = None  # bytes that can still be written to the volume; None where it does not say
+    volume_size: int | None = None  # bytes of the volume in all
 
     def to_json(self) -> str:
         """The snapshot as it is POSTed and as it lies on the volume."""

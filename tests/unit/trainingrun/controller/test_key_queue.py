@@ -172,3 +172,21 @@ async def test_a_delayed_key_wakes_a_sleeping_worker_by_itself() -> None:
         while not passes.begun:
             await asyncio.sleep(0.005)
     await end(task)
+
+
+async def test_each_pass_is_told_of_by_its_outcome() -> None:
+    passes, outcomes = Passes(), list[str]()
+    passes.results = {A: [RetryError("busy"), ValueError("a fault"), None]}
+    clock = Clock()
+    queue = KeyQueue(passes, clock, lambda seconds, outcome: outcomes.append(outcome))
+    queue.add(A)
+    queue.add(B, after=50.0)
+    assert (queue.due(), len(queue)) == (1, 2)
+    task = asyncio.create_task(queue.run(1))
+    while len(outcomes) < 3:
+        clock.now += 1.0
+        queue.add(A)
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert outcomes[:3] == ["repeated", "failed", "done"]

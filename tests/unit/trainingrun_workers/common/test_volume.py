@@ -74,3 +74,9 @@ def test_a_folder_without_marker_has_none(tmp_path: Path) -> None:
 def test_free_bytes_are_those_of_the_file_system(tmp_path: Path) -> None:
     found = os.statvfs(tmp_path)
     assert Volume(tmp_path).free_bytes() == pytest.approx(found.f_bavail * found.f_frsize, rel=0.2)
+
+
+def test_a_volume_says_how_much_room_it_has_unless_it_is_gone(tmp_path: Path) -> None:
+    free, size = Volume(tmp_path).room() or (0, 0)
+    assert 0 < free <= size
+    assert Volume(tmp_path / "gone").room() is None
