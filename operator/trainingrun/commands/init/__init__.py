@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from trainingrun.commands.manifest import MISUSED, OK, CommandError
+from trainingrun.commands.manifest import FAULTY, OK, CommandError
 from trainingrun.commands.options import MANIFEST_PANEL, As, Output
 
 FILE: Final = "run.yaml"
@@ -24,18 +24,23 @@ Axolotl = Annotated[
 Sbatch = Annotated[
     list[str] | None,
     typer.Option(
-        "--from-sbatch", metavar="FILE", help="A Slurm script that starts one of them, and finds it; may be given again."
+        "--from-sbatch",
+        metavar="FILE",
+        help="A Slurm script that starts one of them, and finds it; may be given again.",
     ),
 ]
 File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="Where it is written; - prints it.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Name = Annotated[str | None, typer.Option("--name", help="The run's name (default: what the files call it).")]
 Claim = Annotated[
-    str | None, typer.Option("--claim", metavar="NAME", help="A PersistentVolumeClaim that is there (default: one is made).")
+    str | None,
+    typer.Option("--claim", metavar="NAME", help="A PersistentVolumeClaim that is there (default: one is made)."),
 ]
 Tokens = Annotated[
     str | None,
-    typer.Option("--tokens", metavar="N", help="Tokens to train on, such as 350B; a configuration is compared with it."),
+    typer.Option(
+        "--tokens", metavar="N", help="Tokens to train on, such as 350B; a configuration is compared with it."
+    ),
 ]
 Nodes = Annotated[int | None, typer.Option("--nodes", min=1, max=4096, help="Nodes that pretrain.")]
 Gpus = Annotated[int | None, typer.Option("--gpus-per-node", min=1, max=64, help="GPUs of each.")]
@@ -91,7 +96,7 @@ def init(
     try:
         made = draft(wanted)
     except UnsettledError as error:
-        raise CommandError(f"{error}\nNothing was written.", MISUSED) from error
+        raise CommandError(f"{error}\nNothing was written.", FAULTY) from error
     reading.write(file, made.text)
     telling.draft(made, file, output)
     return OK

@@ -166,9 +166,9 @@ def _time(material: Material) -> Iterator[Notice]:
     days, setting = limit
     if days < figures.days:
         yield contradiction(
-            f"{script.at(setting.line)} gives it {days:.3g} days (--time={setting.value}), but {short(figures.tokens)} "
-            f"tokens on {figures.gpus} GPUs take {figures.days:.3g} ({figures.speed.words}): a run has no time limit, "
-            "and goes on by itself.",
+            f"{script.at(setting.line)} gives the job {days:.3g} days (--time={setting.value}), but "
+            f"{short(figures.tokens)} tokens on {figures.gpus} GPUs take {figures.days:.3g} ({figures.speed.words}): a "
+            "run has no time limit, and goes on by itself.",
             "spec.pretrain.recovery",
         )
 

@@ -66,7 +66,7 @@ def in_words(found: Figures) -> list[str]:
     tokens = f"{found.steps:,} steps of {found.tokens_per_step:,} tokens are {short(found.tokens)} tokens"
     disk = (
         f"On disk: {size(found.disk)}, of it {size(found.token_files)} of tokens, {size(found.checkpoints)} of "
-        f"checkpoints and {size(found.models)} of models; raw text on the volume and checkpoints of variants come to it."
+        f"checkpoints and {size(found.models)} of models; raw text on the volume and variants' checkpoints come to it."
     )
     lines = [f"{short(found.parameters)} parameters; {tokens}.", disk]
     if found.gpus:
@@ -130,11 +130,10 @@ def _parallelism(file: ConfigFile, config: dict[str, Any], size_of_it: Mapping[s
     sizes = config.get("parallelism")
     if from_nanotron.world(file) is not None or not isinstance(sizes, dict) or "dp" in sizes:
         return []
-    others = sizes.get("tp", 1) * sizes.get("pp", 1)
-    processes = size_of_it["nodes"] * max(size_of_it["gpusPerNode"], 1)
-    sizes["dp"] = max(1, processes // others)
-    sizes.setdefault("tp", 1)
-    sizes.setdefault("pp", 1)
+    tp, pp = sizes.setdefault("tp", 1), sizes.setdefault("pp", 1)
+    if type(tp) is not int or type(pp) is not int or tp < 1 or pp < 1:
+        return []
+    sizes["dp"] = max(1, size_of_it["nodes"] * max(size_of_it["gpusPerNode"], 1) // (tp * pp))
     return [
         assumed(f"{file.name} gives no dp: {sizes['dp']} is what the GPUs make.", "spec.pretrain.config.parallelism.dp")
     ]

@@ -209,7 +209,9 @@ def _vocabulary(folder: str | None, file: ConfigFile | None) -> int | None:
 def free(file: str, force: bool) -> None:
     """Nothing, or a CommandError where a file would be written over."""
     if file != "-" and not force and Path(file).exists():
-        raise CommandError(f"{file} is there already: name another with --file, or write over it with --force.", MISUSED)
+        raise CommandError(
+            f"{file} is there already: name another with --file, or write over it with --force.", MISUSED
+        )
 
 
 def write(file: str, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from trainingrun.api import names
 from trainingrun.api.key_kinds import shown
+from trainingrun.api.nanotron_keys import NANOTRON_TABLE
 from trainingrun.api.notes import Note
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.commands.init.notices import Notice, assumed, contradiction, lost, unused, warned
@@ -32,6 +33,9 @@ BETWEEN_VALUES: Final = (
     _SCHEDULE, "tokens.", "parallelism.", "model.", "data_stages", "checkpoints.checkpoint_interval", "cosine_",
     "special_tokens.",
 )  # fmt: skip
+
+# Keys that every configuration needs: what is wrong with one of these is for a person to say.
+NEEDED: Final = frozenset(f"spec.pretrain.config.{key.path}" for key in NANOTRON_TABLE.keys if key.example is not None)
 
 Mend = Callable[[dict[str, Any]], str | None]
 
@@ -77,7 +81,8 @@ def _mended(spec: dict[str, Any], wrong: list[Note], where: Callable[[str], str]
         done = mend(spec) if mend is not None else None
         if done is not None:
             return contradiction(f"{where(note.path)}: {note.message.rstrip('.')}. {done}", note.path)
-        holder, key = (None, "") if ESSENTIAL.match(note.path) else _holder(spec, note.path)
+        kept = note.path in NEEDED or ESSENTIAL.match(note.path)
+        holder, key = (None, "") if kept else _holder(spec, note.path)
         if holder is not None:
             value = holder.pop(key)
             above = note.path.rpartition(".")[0]

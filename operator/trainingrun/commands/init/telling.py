@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from typing import Any, Final
 
 from trainingrun.commands.init.draft import Draft, Wanted, in_words
@@ -19,9 +20,7 @@ SHOWN: Final = ("contradiction", "changed", "not carried over", "warning", "assu
 
 def presets(speed: Speed, nodes: int | None, gpus: int | None, output: Output) -> None:
     """Print every preset with its figures, on so many nodes and GPUs where they are given."""
-    found = {
-        name: drafted(Wanted(speed, preset=one, nodes=nodes, gpus=gpus)).figures for name, one in PRESETS.items()
-    }
+    found = {name: drafted(Wanted(speed, preset=one, nodes=nodes, gpus=gpus)).figures for name, one in PRESETS.items()}
     if output is not Output.TEXT:
         document({"presets": [{"name": name, **one.document()} for name, one in found.items()]}, output)
         return
@@ -53,21 +52,20 @@ def draft(made: Draft, file: str, output: Output) -> None:
 
 def _summary(made: Draft, file: str, following: str) -> None:
     to = console(stderr=file == "-")
-    name = made.manifest["metadata"]["name"]
-    to.print(f"{'Run' if file == '-' else file + ':'} {name}", markup=False)
-    for line in in_words(made.figures):
-        to.print(f"  {line}", markup=False)
+    said = [f"{'Run' if file == '-' else file + ':'} {made.manifest['metadata']['name']}"]
+    said += [f"  {line}" for line in in_words(made.figures)]
     for kind, title in TITLES.items():
-        of_kind = [one.message for one in made.notices if one.kind == kind]
-        if not of_kind:
-            continue
-        if kind not in SHOWN:
-            to.print(f"{title}: {len(of_kind)} keys and lines, which are named in the manifest.", markup=False)
-            continue
-        to.print(f"{title}:", markup=False)
-        for message in of_kind:
-            to.print(f"  - {message}", markup=False)
-    to.print(f"Next: {following}", markup=False)
+        of_kind = list(dict.fromkeys(one.message for one in made.notices if one.kind == kind))
+        if of_kind and kind in SHOWN:
+            said += [f"{title}:", *(f"  - {message}" for message in of_kind)]
+        elif of_kind:
+            said.append(f"{title}: {len(of_kind)} keys and lines, which are named in the manifest.")
+    for line in [*said, f"Next: {following}"]:
+        indent = " " * (len(line) - len(line.lstrip(" -")))
+        for part in textwrap.wrap(
+            line, to.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ):
+            to.print(part, markup=False, soft_wrap=True)
 
 
 def next_command(file: str) -> str:
