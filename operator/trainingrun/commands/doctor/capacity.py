@@ -143,7 +143,7 @@ def rdma(facts: Facts, needs: Needs | None) -> Iterator[Finding]:
         )  # fmt: skip
     elif needs is not None and needs.rdma:
         yield warn(
-            "rdma", f"{', '.join(needs.rdma)} use an RDMA network, but ask for no device: "
+            "rdma", f"An RDMA network, but no device is asked for by {', '.join(needs.rdma)}: "
             f"{'nodes offer ' + ', '.join(offered) if offered else 'no node offers one'}.",
             "Name one in network.resources, for example rdma/hca: 1; or take the profile tcp.",
         )  # fmt: skip

@@ -198,10 +198,10 @@ WITH_A_RUN: list[tuple[dict[str, Any], Callable[[], Needs], str, str, str]] = [
     ),
     (
         {}, lambda: wants_gpus(network={"profile": "infiniband"}),
-        "warn", "rdma", "pretrain use an RDMA network, but ask for no device: nodes offer rdma/hca",
+        "warn", "rdma", "An RDMA network, but no device is asked for by pretrain: nodes offer rdma/hca",
     ),
     (
-        {"quotas": [a_quota(requests_nvidia_com_gpu="8") | {"spec": {"hard": {"requests.nvidia.com/gpu": "8"}}}]},
+        {"quotas": [an_object("team", spec={"hard": {"requests.nvidia.com/gpu": "8"}})]},
         wants_gpus, "fail", "quota", "team allows 8 requests.nvidia.com/gpu, but stage pretrain wants 16",
     ),
     (
