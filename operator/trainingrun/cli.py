@@ -15,12 +15,30 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from trainingrun.commands import artifacts, check, doctor, estimate, init, plan, reproduce, translate, version
+from trainingrun.commands import (
+    artifacts,
+    check,
+    doctor,
+    estimate,
+    freeing,
+    init,
+    plan,
+    reproduce,
+    restart_from,
+    resume,
+    retry,
+    status,
+    suspend,
+    translate,
+    version,
+)
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
 
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
-    init, check, plan, translate, estimate, doctor, artifacts, reproduce, version,
+    init, check, plan, translate, estimate, doctor,
+    status, suspend, resume, retry, restart_from, freeing,
+    artifacts, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"
