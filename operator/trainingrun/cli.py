@@ -18,8 +18,10 @@ from typer.core import TyperGroup
 from trainingrun.commands import (
     artifacts,
     check,
+    doctor,
     estimate,
     freeing,
+    init,
     plan,
     reproduce,
     restart_from,
@@ -34,7 +36,7 @@ from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, Co
 
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
-    check, plan, translate, estimate,
+    init, check, plan, translate, estimate, doctor,
     status, suspend, resume, retry, restart_from, freeing,
     artifacts, reproduce, version,
 )  # fmt: skip

@@ -31,3 +31,18 @@ def parameters(values: Mapping[str, Any]) -> int:
 def token_bytes(vocab_size: int) -> int:
     """Bytes of a token in the token files: 2 below 65,536 ids, else 4."""
     return 2 if vocab_size < 65_536 else 4
+
+
+def flops_per_token(values: Mapping[str, Any], sequence_length: int) -> int:
+    """Floating-point operations that training takes a token: 6 a weight, and attention over the whole sequence.
+
+    As nanotron 0.4 counts them (get_flops of nanotron.models.llama), by which its log tells model_tflops_per_gpu: the
+    embedding at the output counts, the one at the input doesn't, and attention counts in full though half is masked.
+    """
+    hidden, layers = values[_CONFIG + "hidden_size"], values[_CONFIG + "num_hidden_layers"]
+    vocabulary = padded_vocabulary(
+        values[_CONFIG + "vocab_size"], values["parallelism.tp"], values["model.make_vocab_size_divisible_by"]
+    )
+    looked_up = 0 if values[_CONFIG + "tie_word_embeddings"] else vocabulary * hidden
+    flops: int = 6 * (parameters(values) - looked_up) + 12 * layers * hidden * sequence_length
+    return flops

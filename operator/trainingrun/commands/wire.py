@@ -14,6 +14,8 @@ CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+ACCEPT: Final = f"{JSON}, */*"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 CHUNK: Final = 2**16  # bytes
 
 
@@ -50,6 +52,19 @@ class Wire:
             raise refusal(call, response.status, data)
         return dict(json.loads(data))
 
+    def metadata(self, call: Call) -> dict[str, Any]:
+        """An object's metadata alone: of a Secret nothing that it holds is sent."""
+        response = self._send(call, None, ANSWER_SECONDS, accept=METADATA)
+        if response.status >= 300:
+            raise refusal(call, response.status, bytes(response.data))
+        return dict(json.loads(response.data))
+
+    def headers(self, call: Call) -> Mapping[str, str]:
+        """The headers of an answer, whatever it says."""
+        response = self._send(call, None, ANSWER_SECONDS)
+        response.release_conn()
+        return dict(response.headers)
+
     def lines(self, call: Call, query: Mapping[str, str], seconds: float | None) -> Iterator[bytes]:
         """The lines of an answer as they come; no line for `seconds` ends it, as the end of the answer does."""
         import urllib3
@@ -79,11 +94,12 @@ class Wire:
         method: str = "GET",
         body: Any = None,
         content: str = JSON,
+        accept: str = ACCEPT,
     ) -> Any:
         """urllib3's response, whose body has still to be read."""
         import urllib3
 
-        headers = {"Accept": f"{JSON}, */*", "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content}
         asked = self._api.param_serialize(
             method, call.url, query_params=list((query or {}).items()), header_params=headers, body=body,
             auth_settings=["BearerToken"],
