@@ -4,6 +4,7 @@ Every path is relative to the volume's root, lies below `artifacts` or `runs`, a
 """
 
 import contextlib
+import heapq
 import json
 import os
 import stat
@@ -35,6 +36,17 @@ def send(root: Path, path: str, offset: int) -> None:
         while data := os.read(descriptor, CHUNK):
             sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def lines(root: Path, paths: Iterable[str], since: str) -> None:
+    """Write the lines of several logs in the order of their times, each behind its log's number: `2 TIME text`.
+
+    Times are texts in one format, which are in order where the times are. Lines from before `since` are left out.
+    """
+    logs = (_numbered(root, number, path, since.encode()) for number, path in enumerate(paths))
+    for _, line in heapq.merge(*logs, key=lambda one: one[0]):
+        sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 def files(root: Path, path: str) -> dict[str, Any]:
@@ -78,6 +90,17 @@ def curves(root: Path, folders: Iterable[str], most: int) -> dict[str, Any]:
 def scores(root: Path, folders: Iterable[str]) -> dict[str, Any]:
     """The scores in each evaluate stage's folder: the progression's document, and each model's main scores."""
     return {folder: _scores(root, folder) for folder in folders}
+
+
+def _numbered(root: Path, number: int, path: str, since: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """A log's lines behind the newest time up to there."""
+    newest = since
+    with _file(root, path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        for line in file:
+            time = line.partition(b" ")[0]
+            newest = max(newest, time)
+            if time >= since:
+                yield newest, b"%d %s\n" % (number, line.rstrip(b"\n"))
 
 
 def _curve(folder: Path, most: int) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainingrun.api import names
+from trainingrun.cluster.views import COMPLETION_INDEX, REPLICA_INDEX, REPLICA_TYPE
 from trainingrun.commands.logs.lines import Line, Source
+from trainingrun.manifests.pod import WORKER_CONTAINER
 
 ALL = "all"
 
@@ -39,19 +41,24 @@ class Choice:
 def pod_source(pod: Mapping[str, Any]) -> Source | None:
     """Where a pod belongs, by its labels; None for one that is no pod of an attempt."""
     labels = pod["metadata"].get("labels") or {}
+    told = {**labels, **(pod["metadata"].get("annotations") or {})}
     try:
-        attempt = int(labels[names.LABEL_ATTEMPT])
-        return Source(labels[names.LABEL_STAGE], attempt, _index(labels))
+        return Source(labels[names.LABEL_STAGE], int(labels[names.LABEL_ATTEMPT]), _index(told))
     except (KeyError, ValueError):
         return None
 
 
-def _index(labels: Mapping[str, str]) -> int:
+def _index(told: Mapping[str, str]) -> int:
     """The index in an Indexed Job, or the node's rank in a gang: the master's is 0, of the workers the first has 1."""
-    if "batch.kubernetes.io/job-completion-index" in labels:
-        return int(labels["batch.kubernetes.io/job-completion-index"])
-    number = int(labels.get("training.kubeflow.org/replica-index", "0"))
-    return number + (labels.get("training.kubeflow.org/replica-type", "").lower() == "worker")
+    if COMPLETION_INDEX in told:
+        return int(told[COMPLETION_INDEX])
+    return int(told.get(REPLICA_INDEX, "0")) + (told.get(REPLICA_TYPE, "").lower() == "worker")
+
+
+def container(pod: Mapping[str, Any]) -> str:
+    """The name of the container that works, beside those that a cluster may have added."""
+    found = [str(one["name"]) for one in pod["spec"]["containers"]]
+    return next((one for one in found if one in (WORKER_CONTAINER, names.PYTORCH_CONTAINER)), found[0])
 
 
 def has_log(pod: Mapping[str, Any]) -> bool:

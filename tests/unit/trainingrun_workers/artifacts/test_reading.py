@@ -77,6 +77,19 @@ def test_the_logs_of_a_runs_pods_are_listed_with_what_they_are_of(tmp_path: Path
     assert told(tmp_path, "logs", "runs/ns/other") == {"logs": []}
 
 
+def test_the_lines_of_several_logs_come_in_the_order_of_their_times_with_their_logs_numbers(tmp_path: Path) -> None:
+    one, two = "runs/ns/run-1/logs/pretrain-a1-0.log", "runs/ns/run-1/logs/pretrain-a1-1.log"
+    put(tmp_path / one, "2026-11-29T01:00:00.000001Z a\n2026-11-29T01:00:02.000000Z c\n2026-11-29T01:00:01.000000Z late")
+    put(tmp_path / two, "2026-11-29T01:00:01.500000Z b\n")
+    assert pod(tmp_path, "lines", one, two).stdout.decode().splitlines() == [
+        "0 2026-11-29T01:00:00.000001Z a", "1 2026-11-29T01:00:01.500000Z b", "0 2026-11-29T01:00:02.000000Z c",
+        "0 2026-11-29T01:00:01.000000Z late",
+    ]  # fmt: skip
+    assert pod(tmp_path, "lines", one, two, "--since", "2026-11-29T01:00:01.5").stdout.decode().splitlines() == [
+        "1 2026-11-29T01:00:01.500000Z b", "0 2026-11-29T01:00:02.000000Z c",
+    ]  # fmt: skip
+
+
 def test_a_curve_is_summed_up_and_thinned_where_it_lies(tmp_path: Path) -> None:
     lines = [{"step": n, "loss": 9 - n / 1000, "learningRate": 1e-3, "gradientNorm": None, "tokens": n * 10} for n in
              range(1, 5001)]  # fmt: skip
