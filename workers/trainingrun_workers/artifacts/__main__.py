@@ -18,7 +18,6 @@ from typing import Any, Final
 from trainingrun_workers import contract
 from trainingrun_workers.artifacts import listing, reading, removal
 from trainingrun_workers.errors import StageError
-from trainingrun_workers.report.curves import POINTS
 from trainingrun_workers.volume import Volume
 
 OLDER_THAN: Final = 900.0  # seconds without a change before a folder counts as left
@@ -81,7 +80,7 @@ def _add_reading(commands: Any) -> None:
     one.set_defaults(act=lambda root, options: reading.logs(root, options.path))
     one = commands.add_parser("curves", help="the curves in the folders of stages that train")
     one.add_argument("folders", nargs="+", metavar="FOLDER")
-    one.add_argument("--points", type=int, default=POINTS, help="of a line at most (default: %(default)s)")
+    one.add_argument("--points", type=int, default=reading.POINTS, help="of a line at most (default: %(default)s)")
     one.set_defaults(act=lambda root, options: reading.curves(root, options.folders, options.points))
     one = commands.add_parser("scores", help="the scores in the folders of evaluate stages")
     one.add_argument("folders", nargs="+", metavar="FOLDER")

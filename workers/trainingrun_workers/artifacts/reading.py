@@ -15,15 +15,14 @@ from typing import Any, Final
 
 from trainingrun_workers.artifacts.folders import ARTIFACTS, opened
 from trainingrun_workers.errors import BadConfig, BadData
-from trainingrun_workers.evaluate.results import main_scores
 from trainingrun_workers.pod_log import FOLDER as LOGS
 from trainingrun_workers.pod_log import parsed
-from trainingrun_workers.report.curves import LINES, is_number, read_curve, summary, thinned
 
 ROOTS: Final = (ARTIFACTS, "runs")
 CHUNK: Final = 2**20
 MOST_DOCUMENT: Final = 2**26  # bytes
 PROGRESSION: Final = "progression.json"
+POINTS: Final = 2000  # of a curve at most, where nobody asks for another number
 
 
 def send(root: Path, path: str, offset: int) -> None:
@@ -104,6 +103,8 @@ def _numbered(root: Path, number: int, path: str, since: bytes) -> Iterator[tupl
 
 
 def _curve(folder: Path, most: int) -> dict[str, Any]:
+    from trainingrun_workers.report.curves import LINES, is_number, read_curve, summary, thinned
+
     lines = read_curve(folder)
     series = {}
     for key in LINES:
@@ -114,6 +115,8 @@ def _curve(folder: Path, most: int) -> dict[str, Any]:
 
 
 def _scores(root: Path, folder: str) -> dict[str, Any]:
+    from trainingrun_workers.evaluate.results import main_scores
+
     models: dict[str, dict[str, float]] = {}
     progression: dict[str, Any] | None = None
     with contextlib.suppress(BadData):

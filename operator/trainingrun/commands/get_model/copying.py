@@ -21,7 +21,7 @@ from trainingrun.commands.manifest import FAULTY, MISUSED, CommandError
 CHECKSUMS: Final = "checksums.sha256"  # as the release stage writes it, and `sha256sum --check` reads it
 LINE: Final = re.compile(r"([0-9a-f]{64}) [ *]([^/\0]+)")
 CHUNK: Final = 2**20
-TRIES: Final = 5  # in a row without a byte, until a connection is given up
+TRIES: Final = 3  # in a row without a byte, until a connection is given up
 HEADROOM: Final = 2**24  # bytes that have to stay free
 
 
@@ -158,8 +158,9 @@ class Copy:
             try:
                 self._append(name, have, size)
             except CommandError as error:
-                self.reader.leave()
                 idle = 0 if _size(path) > have else idle + 1
+                if idle:  # the pod may be gone; where it gave something, it is asked again
+                    self.reader.leave()
                 if idle >= TRIES:
                     raise CommandError(
                         f"{name} was cut off at byte {_size(path):,} of {size:,}. {error} The same command goes on "

@@ -31,7 +31,7 @@ Pod = Mapping[str, Any]
 
 def pods(cluster: Cluster, run: str, choice: Choice) -> dict[str, tuple[Source, Pod]]:
     """The pods with a log that are meant, by their names."""
-    found = {}
+    found: dict[str, tuple[Source, Pod]] = {}
     for pod in cluster.listed(POD, f"{names.LABEL_RUN}={run}"):
         source = pod_source(pod)
         if source is not None and choice.has(source) and has_log(pod):

@@ -1,4 +1,4 @@
-"""`trainingrun plot RUN...`: curves and scores of one run or of several, in the terminal, as PNG or as one HTML page."""
+"""`trainingrun plot RUN...`: curves and scores of one run or of several, in the terminal, as PNG or as a page."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def write_file(output: Path, content: bytes) -> None:
 
 def show(panels: Sequence[Panel], over: str) -> None:
     """Draw in the terminal."""
-    from trainingrun.commands.printing import console
     from trainingrun.commands.plot.terminal import drawn, plain
+    from trainingrun.commands.printing import console
 
     on = console()
     braille = "utf" in (on.encoding or "").lower()

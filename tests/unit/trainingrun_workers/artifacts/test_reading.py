@@ -79,7 +79,9 @@ def test_the_logs_of_a_runs_pods_are_listed_with_what_they_are_of(tmp_path: Path
 
 def test_the_lines_of_several_logs_come_in_the_order_of_their_times_with_their_logs_numbers(tmp_path: Path) -> None:
     one, two = "runs/ns/run-1/logs/pretrain-a1-0.log", "runs/ns/run-1/logs/pretrain-a1-1.log"
-    put(tmp_path / one, "2026-11-29T01:00:00.000001Z a\n2026-11-29T01:00:02.000000Z c\n2026-11-29T01:00:01.000000Z late")
+    put(
+        tmp_path / one, "2026-11-29T01:00:00.000001Z a\n2026-11-29T01:00:02.000000Z c\n2026-11-29T01:00:01.000000Z late"
+    )
     put(tmp_path / two, "2026-11-29T01:00:01.500000Z b\n")
     assert pod(tmp_path, "lines", one, two).stdout.decode().splitlines() == [
         "0 2026-11-29T01:00:00.000001Z a", "1 2026-11-29T01:00:01.500000Z b", "0 2026-11-29T01:00:02.000000Z c",
