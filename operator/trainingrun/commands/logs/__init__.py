@@ -205,7 +205,7 @@ def _nothing(run: dict[str, Any], choice: Choice) -> str:
     """Why there is no line, as far as it can be known."""
     name, status = run["metadata"]["name"], run.get("status") or {}
     if choice.attempt is not None or choice.since is not None or choice.rank is not None:
-        return f"Nothing that run {name} has printed fits: ask for less, or with --attempt all."
+        return f"Nothing that run {name} has printed fits: ask for less, or use --attempt all."
     told = [one["message"] for one in status.get("conditions") or () if one["type"] in ("Stalled", "Progressing")]
     why = f" It is {status.get('phase', 'not looked at yet')}{': ' + told[0] if told else '.'}"
     return f"Run {name} has no pods, and none has left a log on its volume.{why}"
