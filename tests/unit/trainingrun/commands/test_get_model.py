@@ -1,5 +1,6 @@
 """A released folder comes off a volume whole, or not under its name."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -98,6 +99,17 @@ def test_what_is_there_of_another_release_is_not_mixed_in(released: World, tmp_p
     (part / "stray.bin").write_bytes(b"x")
     assert main(["get-model", "tiny", str(tmp_path / "model")]) == 0
     assert content(tmp_path / "model") == FILES
+
+
+def test_two_commands_do_not_copy_into_one_place(released: World, tmp_path: Path, capsys: Capture) -> None:
+    part = tmp_path / "model.part"
+    part.mkdir()
+    descriptor = os.open(part, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert main(["get-model", "tiny", str(tmp_path / "model")]) == 2
+    os.close(descriptor)
+    assert capsys.readouterr().err == f"Another command is copying into {part}: wait for it.\n"
+    assert released.visits == 0
 
 
 def test_a_file_that_is_damaged_on_the_volume_is_named(released: World, tmp_path: Path, capsys: Capture) -> None:
