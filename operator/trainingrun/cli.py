@@ -20,19 +20,27 @@ from trainingrun.commands import (
     check,
     compare,
     estimate,
+    freeing,
     get_model,
     logs,
     plan,
     plot,
     reproduce,
+    restart_from,
+    resume,
+    retry,
+    status,
+    suspend,
     translate,
     version,
-)  # fmt: skip
+)
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
 
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
-    check, plan, translate, estimate, logs, plot, compare, artifacts, get_model, reproduce, version,
+    check, plan, translate, estimate,
+    status, logs, plot, compare, suspend, resume, retry, restart_from, freeing,
+    artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"
