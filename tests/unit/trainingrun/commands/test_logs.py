@@ -122,7 +122,7 @@ def test_since_leaves_out_what_is_older_wherever_it_lies(
         (
             ["tiny", "--attempt", "7"],
             4,
-            "Nothing that run tiny has printed fits: ask for less, or with --attempt all.\n",
+            "Nothing that run tiny has printed fits: ask for less, or use --attempt all.\n",
         ),
     ],
 )
