@@ -18,11 +18,15 @@ from typer.core import TyperGroup
 from trainingrun.commands import (
     artifacts,
     check,
+    compare,
     doctor,
     estimate,
     freeing,
+    get_model,
     init,
+    logs,
     plan,
+    plot,
     reproduce,
     restart_from,
     resume,
@@ -37,8 +41,8 @@ from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, Co
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
     init, check, plan, translate, estimate, doctor,
-    status, suspend, resume, retry, restart_from, freeing,
-    artifacts, reproduce, version,
+    status, logs, plot, compare, suspend, resume, retry, restart_from, freeing,
+    artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"

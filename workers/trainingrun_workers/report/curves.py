@@ -1,8 +1,9 @@
 """Training curves thinned for drawing, so that no spike is lost."""
 
+import array
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
 
 def points(lines: Sequence[Mapping[str, Any]], key: str) -> Points:
     """Steps with the values of a key, thinned to POINTS; what isn't a number is left out."""
-    return thinned([(one["step"], float(one[key])) for one in lines if _is_number(one.get(key))], POINTS)
+    return thinned([(one["step"], float(one[key])) for one in lines if is_number(one.get(key))], POINTS)
 
 
 def thinned(found: Points, most: int) -> Points:
@@ -40,20 +41,54 @@ def thinned(found: Points, most: int) -> Points:
 
 
 def figures(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What a table says of a curve: steps, tokens, loss at both ends and at its lowest, speed and time."""
-    if not lines:
+    """What a table says of a curve: steps, tokens, loss at both ends and at its lowest, and speed."""
+    found = summary(lines)
+    if not found:
         return {}
-    losses = [float(one["loss"]) for one in lines if _is_number(one.get("loss"))]
-    speeds = [float(one["tokensPerSecond"]) for one in lines if _is_number(one.get("tokensPerSecond"))]
-    told = {"steps": f"{lines[-1]['step']:,}"}
-    if _is_number(lines[-1].get("tokens")):
-        told["tokens"] = f"{int(lines[-1]['tokens']):,}"
-    if losses:
-        told["loss"] = f"{losses[0]:.3f} → {losses[-1]:.3f}, at best {min(losses):.3f}"
-    if speeds:
-        told["tokens/s, median"] = f"{statistics.median(speeds):,.0f}"
+    told = {"steps": f"{found['steps']:,}"}
+    if "tokens" in found:
+        told["tokens"] = f"{found['tokens']:,}"
+    if "lastLoss" in found:
+        told["loss"] = f"{found['firstLoss']:.3f} → {found['lastLoss']:.3f}, at best {found['bestLoss']:.3f}"
+    if "tokensPerSecond" in found:
+        told["tokens/s, median"] = f"{found['tokensPerSecond']:,.0f}"
     return told
 
 
-def _is_number(value: Any) -> bool:
+def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same as numbers: steps, tokens, firstLoss, lastLoss, bestLoss, and tokensPerSecond at the median."""
+    told: dict[str, Any] = {}
+    speeds = array.array("d")
+    for one in lines:
+        told["steps"] = one["step"]
+        if is_number(one.get("tokens")):
+            told["tokens"] = int(one["tokens"])
+        if is_number(one.get("loss")):
+            loss = float(one["loss"])
+            told |= {"firstLoss": told.get("firstLoss", loss), "lastLoss": loss}
+            told["bestLoss"] = min(told.get("bestLoss", loss), loss)
+        if is_number(one.get("tokensPerSecond")):
+            speeds.append(float(one["tokensPerSecond"]))
+    return told | ({"tokensPerSecond": statistics.median(speeds)} if speeds else {})
+
+
+def drawn(lines: Iterable[Mapping[str, Any]], count: int, most: int) -> dict[str, list[tuple[int, float, Any]]]:
+    """Of each key of LINES at most `most` points (step, value, tokens), as `thinned` has them of `count` lines.
+
+    Holds no more than that, however long the curve is.
+    """
+    stretches = max(1, most // 2)
+    found: dict[str, dict[int, tuple[Any, Any]]] = {key: {} for key in LINES}
+    for number, one in enumerate(lines):
+        place = number if count <= most else number * stretches // count
+        for key, ends in found.items():
+            if is_number(one.get(key)):
+                point = (one["step"], float(one[key]), one.get("tokens"))
+                low, high = ends.get(place, (point, point))
+                ends[place] = (point if point[1] < low[1] else low, point if point[1] > high[1] else high)
+    return {key: [point for pair in ends.values() for point in sorted({*pair})] for key, ends in found.items() if ends}
+
+
+def is_number(value: Any) -> bool:
+    """Whether something is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
