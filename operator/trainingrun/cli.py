@@ -1,159 +1,143 @@
-"""CLI: the `trainingrun` command, which tells all that can be told of a manifest without a cluster.
+"""CLI: the `trainingrun` command, and the same as `kubectl trainingrun`.
 
-Modules that take long to import are imported by the command that needs them, so that --help answers at once.
+Each command is a module of `trainingrun.commands`. They import what takes long inside their functions, so that --help
+answers at once.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Final
 
-import trainingrun
-from trainingrun.commands import artifacts, reproduce
-from trainingrun.commands.manifest import FAULTY, MISUSED, OK, CommandError, read_run
+import typer
+from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    from trainingrun.api.notes import Note
-    from trainingrun.api.training_run import TrainingRun
-    from trainingrun.stages.context import Context
+from trainingrun.commands import artifacts, check, estimate, plan, reproduce, translate, version
+from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
+
+# In the order of --help; each adds itself by `register(app)`.
+COMMANDS: Final[tuple[ModuleType, ...]] = (check, plan, translate, estimate, artifacts, reproduce, version)
+PROGRAM: Final = "trainingrun"
+PLUGIN: Final = "kubectl trainingrun"
+COMPLETE: Final = "_TRAININGRUN_COMPLETE"  # the variable by which typer's own completion scripts ask
+NO_FILES: Final = ":4"  # kubectl's word for: offer no files besides
+FILES: Final = ":0"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and yield its exit code: 0, 1 where the manifest is wrong, 2 where the command is."""
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run a command and yield its exit code, one of commands.manifest.MEANINGS."""
     try:
-        return int(options.command(options))
+        code = _code(arguments, program)
+        sys.stdout.flush()
+        return code
     except CommandError as error:
         print(error, file=sys.stderr)
         return error.code
     except BrokenPipeError:  # the reader of the output, for example head, has seen enough
-        sys.stderr.close()
+        _drop_output()
         return OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="trainingrun", description="Look at a TrainingRun without a cluster.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    plan = _command(commands, "plan", _plan, "print every object of every stage's first attempt")
-    plan.add_argument("--images", metavar="JSON", help="images by stage kind, as JSON or as a file of it")
-    plan.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="how (default: %(default)s)")
-    _command(commands, "check", _check, "print what is wrong with a run and what its configurations become")
-    translate = _command(commands, "translate", _translate, "print the engine configurations that run")
-    translate.add_argument("--stage", help="only this one: pretrain, sft-VARIANT, dpo-VARIANT, cpt-VARIANT")
-    estimate = _command(commands, "estimate", _estimate, "sample the sources and print their tokens, bytes and hours")
-    estimate.add_argument("--volume", metavar="FOLDER", help="a folder with what lies on the run's claim")
-    estimate.add_argument("--pods", metavar="N", type=int, help="pods to tokenize with (default: the manifest's)")
-    estimate.add_argument("--free", metavar="BYTES", help="what is free on the claim, such as 500Gi")
-    estimate.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how (default: %(default)s)")
-    artifacts.register(commands)
-    reproduce.register(commands)
-    version = commands.add_parser("version", help="print the version")
-    version.set_defaults(command=_version)
-    return parser
+def kubectl() -> int:
+    """`kubectl trainingrun`: kubectl starts the program kubectl-trainingrun with what follows."""
+    return main(program=PLUGIN)
 
 
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
-    parser.add_argument("file", metavar="FILE", help="the manifest; - reads from standard input")
-    parser.set_defaults(command=run)
-    return parser
+def kubectl_complete() -> int:
+    """What kubectl's own completion asks for the words after `kubectl trainingrun`: a line for each way to go on.
 
-
-def _version(_: argparse.Namespace) -> int:
-    print(trainingrun.__version__)
+    The last argument is the word to complete, which may be empty. The last line says whether files may follow, as
+    cobra's completion has it.
+    """
+    words = [PROGRAM, *sys.argv[1:]]
+    asked = {COMPLETE: "complete_bash", "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+    os.environ.update(asked)
+    found = _completions()
+    print("\n".join([*found, NO_FILES if found else FILES]))
     return OK
 
 
-def _estimate(options: argparse.Namespace) -> int:
-    from trainingrun.commands import estimate
-
-    return estimate.run(options)
-
-
-def _check(options: argparse.Namespace) -> int:
-    run = read_run(options.file)
-    notes = _context(run).problems
-    _print(f"{note.severity}: {note.path}: {note.message}" for note in notes)
-    errors = sum(note.severity == "error" for note in notes)
-    print(f"{run.metadata.name}: {errors or 'no'} error{'s' if errors != 1 else ''}.")
-    return FAULTY if errors else OK
-
-
-def _plan(options: argparse.Namespace) -> int:
-    from trainingrun.api.yaml_text import dumped
-    from trainingrun.plan import validity
-    from trainingrun.plan.preview import first_attempts
-
-    context = _context(read_run(options.file), _images(options.images))
-    errors = validity.errors(context)
-    if errors:
-        raise CommandError("\n".join(f"{note.path}: {note.message}" for note in errors))
-    objects = first_attempts(context)
-    if options.output == "json":
-        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
-    else:
-        print("---\n".join(dumped(one) for one in objects), end="")
-    return OK
+def application() -> typer.Typer:
+    """The whole command."""
+    app = typer.Typer(
+        cls=_Commands,
+        name=PROGRAM,
+        help="Train a language model from one manifest: look at it, follow its run, act on it.",
+        epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in COMMANDS:
+        command.register(app)
+    app.callback()(_nothing)  # so that it has subcommands however many there are
+    return app
 
 
-def _translate(options: argparse.Namespace) -> int:
-    from trainingrun.api.notes import errors
-    from trainingrun.api.yaml_text import dumped
-
-    translated = _context(read_run(options.file)).translated
-    found: dict[str, tuple[dict[str, Any], tuple[Note, ...]]] = {
-        "pretrain": (translated.pretrain.config, translated.pretrain.notes)
-    }
-    found |= {name: (one.config, one.notes) for name, one in translated.tuning.items()}
-    if options.stage is not None:
-        if options.stage not in found:
-            has = ", ".join(found)
-            raise CommandError(f"{options.file} translates no stage {options.stage}: choose one of {has}.", MISUSED)
-        found = {options.stage: found[options.stage]}
-    shown = ("".join(_comments(name, notes)) + dumped(config) for name, (config, notes) in found.items())
-    print("---\n".join(shown), end="")
-    return FAULTY if any(errors(notes) for _, notes in found.values()) else OK
+class _ReaderGoneError(Exception):
+    """A broken pipe, in a guise that typer does not make exit code 1 of."""
 
 
-def _comments(stage: str, notes: Iterable[Note]) -> Iterator[str]:
-    yield f"# Stage {stage}\n"
-    yield from (f"# {note.severity}: {note.message}\n" for note in notes)
+class _Commands(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is left to parse. Where a command's help is asked for nothing is: for that typer imports pydantic."""
+        command = self.commands.get(args[0]) if args and not ctx.resilient_parsing else None
+        asked = args[: args.index("--")] if "--" in args else args
+        if command and not isinstance(command, TyperGroup) and {*asked} & {*ctx.help_option_names}:
+            print(command.get_help(type(ctx)(command, info_name=args[0], parent=ctx)), end="")
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
 
-def _context(run: TrainingRun, images: dict[str, str] | None = None) -> Context:
-    from trainingrun.stages.context import Context
-    from trainingrun.stages.settings import Settings
-
-    settings = Settings()
-    return Context(run, Settings(images=settings.images | (images or {})))
-
-
-def _images(given: str | None) -> dict[str, str]:
-    """The images of --images by stage kind, from JSON or a file of it; CommandError where they are none."""
-    from trainingrun.stages.settings import ROLES
-
-    if given is None:
-        return {}
+def _code(arguments: Sequence[str] | None, program: str) -> int:
+    given = None if arguments is None else list(arguments)
     try:
-        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
-        images = json.loads(text)
-    except OSError as error:
-        raise CommandError(f"--images {given} can't be read: {error.strerror}.", MISUSED) from error
-    except ValueError as error:
-        raise CommandError(f"--images is not JSON: {error}.", MISUSED) from error
-    known = isinstance(images, dict) and set(images) <= {*ROLES, "operator"}
-    if not known or not all(isinstance(image, str) for image in images.values()):
-        raise CommandError(f"--images takes a JSON object with images of {', '.join(ROLES)}.", MISUSED)
-    return {role: image for role, image in images.items() if role in ROLES}
+        outcome = application()(args=given, prog_name=program, standalone_mode=False)
+    except _ReaderGoneError as error:
+        raise BrokenPipeError from error
+    except typer.Abort:  # a question that was answered with Ctrl-C or Ctrl-D
+        print("Nothing was done.", file=sys.stderr)
+        return INTERRUPTED
+    except typer.TyperException as error:
+        return _misused(error, program)
+    return int(outcome or OK)
 
 
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)
+def _misused(error: typer.TyperException, program: str) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else program
+    said = error.format_message().replace("Value error, ", "")  # pydantic's way to begin
+    if said:
+        print(f"{said}\nTry '{path} --help'.", file=sys.stderr)
+    return MISUSED
+
+
+def _completions() -> list[str]:
+    import contextlib
+    import io
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        application()(args=[], prog_name=PROGRAM, complete_var=COMPLETE)
+    return [line for line in said.getvalue().splitlines() if line]
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, or Python complains of it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _nothing() -> None:
+    pass
 
 
 if __name__ == "__main__":

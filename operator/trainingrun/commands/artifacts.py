@@ -5,13 +5,16 @@ With the rights of the user's kubeconfig: to read TrainingRuns, and to create an
 
 from __future__ import annotations
 
-import json
 import secrets
-from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from trainingrun.commands.manifest import OK, CommandError
+from trainingrun.commands.options import MODELS_PANEL, As, Kubeconfig, Kubecontext, Namespace, Output, Yes
+from trainingrun.commands.printing import document
 
 if TYPE_CHECKING:
     from trainingrun.commands.artifact_users import Users
@@ -26,51 +29,84 @@ AGES: Final = ((172_800, 86_400, "d"), (7200, 3600, "h"), (120, 60, "m"), (0, 1,
 Artifact = Mapping[str, Any]
 
 
-def register(commands: Any) -> None:
-    """Add the command to an argparse parser's commands."""
-    what = "list what lies on a claim and which runs use it"
-    parser = commands.add_parser("artifacts", help=what, description=what[0].upper() + what[1:] + ".")
-    parser.add_argument("claim", metavar="CLAIM", help="the PersistentVolumeClaim")
-    parser.add_argument("-n", "--namespace", help="where it is (default: the current context's)")
-    parser.add_argument("--unused", action="store_true", help="only what no run refers to")
-    parser.add_argument("--remove-unused", action="store_true", help="say what would be removed; with --yes, remove it")
-    parser.add_argument("--releases", action="store_true", help="remove unused finished models too")
-    parser.add_argument("--yes", action="store_true", help="really remove")
-    parser.add_argument(
-        "--older-than", type=int, default=OLDER_THAN, metavar="SECONDS",
-        help="remove nothing that changed since then (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--image", help="the operator's tokenize image, where its Deployment may not be read")
-    parser.add_argument(
-        "--timeout", type=int, default=600, metavar="SECONDS", help="of each pod (default: %(default)s)"
-    )
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how (default: %(default)s)")
-    parser.set_defaults(command=run)
+Name = Annotated[str, typer.Argument(metavar="CLAIM", help="The PersistentVolumeClaim.")]
+Unused = Annotated[bool, typer.Option("--unused", help="Only what no run refers to.")]
+Remove = Annotated[bool, typer.Option("--remove-unused", help="Say what would be removed; with --yes, remove it.")]
+Releases = Annotated[bool, typer.Option("--releases", help="Remove unused finished models too.")]
+OlderThan = Annotated[
+    int, typer.Option("--older-than", metavar="SECONDS", help="Remove nothing that changed since then.")
+]
+Image = Annotated[
+    str | None, typer.Option("--image", help="The operator's tokenize image, where its Deployment may not be read.")
+]
+Timeout = Annotated[int, typer.Option("--timeout", metavar="SECONDS", help="Of each pod.")]
 
 
-def run(options: Namespace) -> int:
-    """Carry the command out; CommandError where the cluster or the pod on the claim refuses."""
-    from trainingrun.commands.volume_pod import Kubectl, installed
+@dataclass(frozen=True)
+class Options:
+    """What the command was asked."""
 
-    claim = Claim(options, Kubectl(options.namespace))
+    claim: str
+    unused: bool = False
+    remove_unused: bool = False
+    releases: bool = False
+    older_than: int = OLDER_THAN
+    yes: bool = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("artifacts", rich_help_panel=MODELS_PANEL)(artifacts)
+
+
+def artifacts(
+    claim: Name,
+    namespace: Namespace = None,
+    unused: Unused = False,
+    remove_unused: Remove = False,
+    releases: Releases = False,
+    yes: Yes = False,
+    older_than: OlderThan = OLDER_THAN,
+    image: Image = None,
+    timeout: Timeout = 600,
+    output: As = Output.TEXT,
+    context: Kubecontext = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """List what lies on a claim and which runs use it, and remove what none does."""
+    from trainingrun.commands.volume_pod import Kubectl
+
+    options = Options(claim, unused, remove_unused, releases, older_than, yes)
+    report = carry_out(options, Kubectl(namespace, context, kubeconfig), image, timeout)
+    if output is Output.TEXT:
+        print(_text(report, options))
+    else:
+        document(report, output)
+    return OK
+
+
+def carry_out(options: Options, kubectl: Kubectl, image: str | None = None, timeout: int = 600) -> dict[str, Any]:
+    """List, and where it is asked for remove; CommandError where the cluster or the pod on the claim refuses."""
+    from trainingrun.commands.volume_pod import installed
+
+    claim = Claim(options.claim, timeout, kubectl)
     claim.kubectl("get", "persistentvolumeclaim", options.claim, "-o", "name")
-    claim.settings = installed(claim.kubectl, options.image)
+    claim.settings = installed(claim.kubectl, image)
     found = claim.visit("list")
     report = _report(options, found, claim.users())
     if options.remove_unused and options.yes:
         old = {one["batch"] for one in found["removed"] if one["removedSeconds"] > LEFT_SECONDS}
         report |= _remove(claim, options, report["removable"][:MOST], sorted(old))
-    print(json.dumps(report, indent=2) if options.output == "json" else _text(report, options))
-    return OK
+    return report
 
 
 class Claim:
     """A claim in the cluster: who uses it, and commands on it."""
 
-    def __init__(self, options: Namespace, kubectl: Kubectl) -> None:
+    def __init__(self, name: str, seconds: int, kubectl: Kubectl) -> None:
         self.kubectl = kubectl
         self.settings: Any = None
-        self._name, self._seconds = options.claim, options.timeout
+        self._name, self._seconds = name, seconds
 
     def users(self) -> Users:
         """The runs on it as they are now."""
@@ -86,7 +122,7 @@ class Claim:
         return printed(self.kubectl, volume_pod(self._name, self.settings, arguments, self._seconds), self._seconds)
 
 
-def _report(options: Namespace, found: Mapping[str, Any], users: Users) -> dict[str, Any]:
+def _report(options: Options, found: Mapping[str, Any], users: Users) -> dict[str, Any]:
     from trainingrun.commands.artifact_users import unused
 
     used = [{**one, "usedBy": list(users.of(one["path"]))} for one in found["artifacts"]]
@@ -102,7 +138,7 @@ def _report(options: Namespace, found: Mapping[str, Any], users: Users) -> dict[
     }
 
 
-def _remove(claim: Claim, options: Namespace, paths: Sequence[str], old: Sequence[str]) -> dict[str, Any]:
+def _remove(claim: Claim, options: Options, paths: Sequence[str], old: Sequence[str]) -> dict[str, Any]:
     """Take folders away, look at the runs again, put back what one refers to by now, and delete the rest."""
     batch = secrets.token_hex(6)
     done: dict[str, Any] = {"removed": [], "skipped": [], "restored": [], "batch": batch}
@@ -136,7 +172,7 @@ def _put_back(claim: Claim, batch: str, paths: Sequence[str]) -> dict[str, Any]:
         ) from error
 
 
-def _text(report: Mapping[str, Any], options: Namespace) -> str:
+def _text(report: Mapping[str, Any], options: Options) -> str:
     lines = [*table(report["artifacts"]), "", *_sentences(report, options)]
     return "\n".join(lines)
 
@@ -171,7 +207,7 @@ def _age(seconds: float) -> str:
     return next(f"{seconds // length:.0f}{unit}" for least, length, unit in AGES if seconds >= least)
 
 
-def _sentences(report: Mapping[str, Any], options: Namespace) -> list[str]:
+def _sentences(report: Mapping[str, Any], options: Options) -> list[str]:
     whole = _size(sum(one["bytes"] for one in report["artifacts"]))
     said = [f"{_count(len(report['artifacts']), 'folder')}, {whole}."]
     if report["notUnderstood"]:
@@ -189,7 +225,7 @@ def _sentences(report: Mapping[str, Any], options: Namespace) -> list[str]:
     return said + (_of_removal(report, options) if options.remove_unused else [])
 
 
-def _of_removal(report: Mapping[str, Any], options: Namespace) -> list[str]:
+def _of_removal(report: Mapping[str, Any], options: Options) -> list[str]:
     if not options.yes:
         sizes = {one["path"]: one["bytes"] for one in report["artifacts"]}
         go = report["removable"][:MOST]

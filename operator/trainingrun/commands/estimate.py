@@ -5,14 +5,16 @@ The sources are sampled with the code of the tokenize stage itself, which needs 
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from trainingrun.commands.manifest import FAULTY, MISUSED, OK, CommandError, read_run
+from trainingrun.commands.options import MANIFEST_PANEL, As, File, Output
+from trainingrun.commands.printing import document
 
 if TYPE_CHECKING:
     from trainingrun.api.training_run import TrainingRun
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 
 HEADER: Final = ("source", "documents", "text", "tokens", "on disk", "CPU-hours", "time")
 ALL: Final = "all"
+
+Folder = Annotated[
+    str | None, typer.Option("--volume", metavar="FOLDER", help="A folder with what lies on the run's claim.")
+]
+Pods = Annotated[
+    int | None, typer.Option("--pods", metavar="N", help="Pods to tokenize with (default: the manifest's).")
+]
+Free = Annotated[str | None, typer.Option("--free", metavar="BYTES", help="What is free on the claim, such as 500Gi.")]
 
 
 @dataclass(frozen=True)
@@ -45,24 +55,32 @@ class Forecast:
         return None if self.room is None else self.whole.size <= self.room
 
 
-def run(options: Namespace) -> int:
-    """Print the estimates; FAULTY where the tokens don't fit."""
-    if options.pods is not None and options.pods < 1:
-        raise CommandError(f"--pods {options.pods} is no number of pods: name one from 1 on.", MISUSED)
-    forecast = _forecast(read_run(options.file), options)
-    print(json.dumps(_document(forecast), indent=2) if options.output == "json" else _table(forecast))
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("estimate", rich_help_panel=MANIFEST_PANEL)(estimate)
+
+
+def estimate(file: File, volume: Folder = None, pods: Pods = None, free: Free = None, output: As = Output.TEXT) -> int:
+    """Sample the sources and print their tokens, bytes and hours; fails where the tokens don't fit."""
+    if pods is not None and pods < 1:
+        raise CommandError(f"--pods {pods} is no number of pods: name one from 1 on.", MISUSED)
+    forecast = _forecast(read_run(file), volume, pods, free)
+    if output is Output.TEXT:
+        print(_table(forecast))
+    else:
+        document(_document(forecast), output)
     return FAULTY if forecast.has_room is False else OK
 
 
-def _forecast(manifest: TrainingRun, options: Namespace) -> Forecast:
+def _forecast(manifest: TrainingRun, volume: str | None, pods: int | None, free: str | None) -> Forecast:
     from trainingrun.api.base import quantity
 
     spec = _spec(manifest)
     claim = manifest.spec.storage.claim
     claim_bytes = int(quantity(claim.size)) if claim is not None else None
-    free_bytes = _bytes(options.free)
-    sources, whole = _estimates(spec, _volume(spec, options.volume))
-    pods = min(options.pods or spec.pods, spec.shards * len(spec.sources))  # there is no work for more
+    free_bytes = _bytes(free)
+    sources, whole = _estimates(spec, _volume(spec, volume))
+    pods = min(pods or spec.pods, spec.shards * len(spec.sources))  # there is no work for more
     return Forecast(sources, whole, pods, claim_bytes, free_bytes)
 
 

@@ -10,8 +10,19 @@ if TYPE_CHECKING:
     from trainingrun.api.training_run import TrainingRun
 
 OK: Final = 0
-FAULTY: Final = 1  # the manifest is wrong
-MISUSED: Final = 2  # the command is wrong, as argparse says
+FAULTY: Final = 1
+MISUSED: Final = 2
+NO_CLUSTER: Final = 3
+NOT_FOUND: Final = 4
+INTERRUPTED: Final = 130
+MEANINGS: Final = {
+    OK: "it did what it was asked",
+    FAULTY: "the run or the manifest is at fault",
+    MISUSED: "the command was used wrongly",
+    NO_CLUSTER: "the cluster can't be reached, refuses, or lacks what is needed",
+    NOT_FOUND: "there is no such run, stage or object",
+    INTERRUPTED: "it was interrupted (Ctrl-C)",
+}
 
 
 class CommandError(Exception):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import typer
 
 from trainingrun.commands.manifest import MISUSED, OK, CommandError
+from trainingrun.commands.options import MODELS_PANEL
 
 MANIFEST: Final = "trainingrun.yaml"  # beside the card, written by the release stage
 PROVENANCE: Final = "provenance.json"
@@ -22,29 +24,29 @@ TAGS: Final = """\
 """
 
 
-def register(commands: Any) -> None:
-    """Add the command to the command line's."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "reproduce",
-        help="print the manifest that made a released model",
-        description="Print the manifest that made a released model, with its images as values of the chart.",
-    )
-    parser.add_argument("model", metavar="CARD", help="a released folder, or the README.md or another file in it")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write into this file instead; it must not exist yet")
-    parser.set_defaults(command=run)
+Card = Annotated[str, typer.Argument(metavar="CARD", help="A released folder, or the README.md or another file in it.")]
+Target = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write into this file instead; it must not exist yet."),
+]
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print or write the manifest; CommandError where the folder has none or it is none."""
-    text = reproduced(Path(options.model))
-    if options.output is None:
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("reproduce", rich_help_panel=MODELS_PANEL)(reproduce)
+
+
+def reproduce(card: Card, output: Target = None) -> int:
+    """Print the manifest that made a released model, with its images as values of the chart."""
+    text = reproduced(Path(card))
+    if output is None:
         print(text, end="")
         return OK
     try:
-        with Path(options.output).open("x", encoding="utf-8") as file:
+        with Path(output).open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise CommandError(f"{options.output} can't be written: {error.strerror}.", MISUSED) from error
+        raise CommandError(f"{output} can't be written: {error.strerror}.", MISUSED) from error
     return OK
 
 

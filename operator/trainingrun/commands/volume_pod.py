@@ -42,10 +42,17 @@ VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
 
 
 class Kubectl:
-    """The user's kubectl, in a namespace or, without one, in that of the current context."""
+    """The user's kubectl, in a namespace or, without one, in that of the context."""
 
-    def __init__(self, namespace: str | None = None, program: str = "kubectl") -> None:
-        self._command = [program, *(("-n", namespace) if namespace else ())]
+    def __init__(
+        self,
+        namespace: str | None = None,
+        context: str | None = None,
+        kubeconfig: str | None = None,
+        program: str = "kubectl",
+    ) -> None:
+        flags = (("--kubeconfig", kubeconfig), ("--context", context), ("-n", namespace))
+        self._command = [program, *(part for flag, value in flags if value for part in (flag, value))]
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """What it prints; CommandError with its own words where it fails or is missing."""

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,9 @@ import yaml
 import trainingrun
 from builders import QUICKSTART, a_manifest
 from trainingrun.api.yaml_text import dumped
-from trainingrun.cli import main
+from trainingrun.cli import COMMANDS, kubectl, main
 
+HEAVY = ("pydantic", "yaml", "kubernetes", "kopf", "aiohttp", "urllib3", "trainingrun.api")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -170,13 +173,105 @@ def test_the_version_is_the_packages(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"{trainingrun.__version__}\n"
 
 
-def test_help_answers_without_importing_the_models() -> None:
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a program of its own."""
+    command = [sys.executable, "-m", "trainingrun.cli", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_help_of_every_command_imports_nothing_that_takes_long() -> None:
+    names = [one.__name__.rpartition(".")[2].replace("_", "-") for one in COMMANDS]
     code = (
-        "import sys; from trainingrun.cli import main\ntry: main(['--help'])\nfinally: print('pydantic' in sys.modules)"
+        "import sys; from trainingrun.cli import main\n"
+        f"codes = [main([*one, '--help']) for one in {[[], *([name] for name in names)]}]\n"
+        f"print([one for one in {HEAVY} if one in sys.modules], {{*codes}})"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "plan" in done.stdout
-    assert done.stdout.splitlines()[-1] == "False"
+    assert done.stdout.count("Usage: trainingrun") == 1 + len(COMMANDS)
+    assert done.stdout.splitlines()[-1] == "[] {0}"
+
+
+def test_help_answers_at_once() -> None:
+    """Within 0.3 s where nothing else runs. Here other tests may, so that it has twice that, of processor time."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'trainingrun.cli', '--help'], check=True, stdout=subprocess.DEVNULL)\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\nprint(used.ru_utime + used.ru_stime)"
+    )
+    took = [
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(took) < 0.6, took
+
+
+def test_help_fits_into_sixty_columns_and_has_no_colour_where_none_is_wanted() -> None:
+    done = run_command("--help", COLUMNS="60", NO_COLOR="1", FORCE_COLOR="", TERM="dumb")
+    assert max(len(line) for line in done.stdout.splitlines()) <= 60
+    assert "\x1b" not in done.stdout
+    assert all(one.__name__.rpartition(".")[2] in done.stdout for one in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check"], "Missing argument 'FILE'.\nTry 'trainingrun check --help'.\n"),
+        (["chekc"], "No such command 'chekc'. Did you mean 'check'?\nTry 'trainingrun --help'.\n"),
+        (["plan", "-", "-o", "xml"], "Invalid value for '--output' / '-o': 'xml' is not one of 'yaml', 'json'.\n"),
+        (["plan", "-", "--yesno"], "No such option: --yesno\n"),
+    ],
+)
+def test_a_command_that_is_used_wrongly_is_told_and_ends_with_2(
+    arguments: list[str], said: str, capsys: Capture
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""
+
+
+def test_kubectl_s_plugin_is_the_same_command_by_another_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(sys, "argv", ["kubectl-trainingrun", "check", "--help"])
+    assert kubectl() == 0
+    assert "Usage: kubectl trainingrun check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["tran"], ["translate", ":4"]),
+        (["plan", "x.yaml", "--im"], ["--images", ":4"]),
+        (["plan", "x.yaml", "-o", ""], ["yaml", "json", ":4"]),
+        (["check", ""], [":0"]),
+    ],
+)
+def test_kubectl_s_completion_gets_a_line_for_each_way_to_go_on(words: list[str], offered: list[str]) -> None:
+    code = f"import sys; sys.argv = ['x', *{words}]; from trainingrun.cli import kubectl_complete; kubectl_complete()"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == offered
+
+
+def test_an_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "trainingrun.cli", "check", str(pipe)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        with pipe.open("w"):  # when this returns the command waits for the manifest
+            started.send_signal(signal.SIGINT)
+            _, said = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_everything_that_is_printed_can_be_json_and_yaml(capsys: Capture) -> None:
+    for command in ("check", "plan", "translate"):
+        assert main([command, str(QUICKSTART), "-o", "json"]) == 0
+        json.loads(capsys.readouterr().out)
+        assert main([command, str(QUICKSTART), "-o", "yaml"]) == 0
+        list(yaml.safe_load_all(capsys.readouterr().out))
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -80,7 +80,7 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     made = Cluster(tmp_path)
-    monkeypatch.setattr(volume_pod, "Kubectl", lambda namespace: made)
+    monkeypatch.setattr(volume_pod, "Kubectl", lambda *_: made)
     return made
 
 
@@ -272,4 +272,4 @@ def test_a_kubectl_that_is_missing_or_refuses_is_told(tmp_path: Path) -> None:
     program.write_text('#!/bin/sh\necho "forbidden: $@" >&2; exit 1\n')
     program.chmod(0o755)
     with pytest.raises(CommandError, match="kubectl get pods failed: forbidden: -n ns get pods -o json"):
-        volume_pod.Kubectl("ns", str(program)).get("pods")
+        volume_pod.Kubectl("ns", program=str(program)).get("pods")
