@@ -15,11 +15,11 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from trainingrun.commands import artifacts, check, estimate, plan, reproduce, translate, version
+from trainingrun.commands import artifacts, check, dashboard, estimate, plan, reproduce, translate, version
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
 
 # In the order of --help; each adds itself by `register(app)`.
-COMMANDS: Final[tuple[ModuleType, ...]] = (check, plan, translate, estimate, artifacts, reproduce, version)
+COMMANDS: Final[tuple[ModuleType, ...]] = (check, plan, translate, estimate, dashboard, artifacts, reproduce, version)
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"
 COMPLETE: Final = "_TRAININGRUN_COMPLETE"  # the variable by which typer's own completion scripts ask

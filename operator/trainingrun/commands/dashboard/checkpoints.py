@@ -36,7 +36,12 @@ def scores(checkpoints: Sequence[CheckpointStatus]) -> list[dict[str, Any]]:
     pictures: dict[str, list[dict[str, Any]]] = {}
     for task in _tasks(ordered)[:TASKS]:
         found = [(float(one.step), one.scores[task]) for one in ordered if one.scores and task in one.scores]
-        line = {"key": task, "label": task.rpartition("/")[0] or task, "points": thinned(found, MOST), "all": len(found)}
+        line = {
+            "key": task,
+            "label": task.rpartition("/")[0] or task,
+            "points": thinned(found, MOST),
+            "all": len(found),
+        }
         pictures.setdefault(_metric(task), []).append(line)
     return [{"metric": metric, "lines": lines} for metric, lines in pictures.items()]
 

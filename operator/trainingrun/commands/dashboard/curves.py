@@ -15,7 +15,8 @@ from trainingrun.api.status import StageStatus
 MOST: Final = 600  # points of a line in the page: more than its width in pixels is of no use
 KEPT: Final = 6000  # points of a stage that are kept between two looks
 LINES: Final = {
-    "loss": "Loss", "learningRate": "Learning rate", "gradientNorm": "Gradient norm", "tokensPerSecond": "Tokens a second",
+    "loss": "Loss", "learningRate": "Learning rate", "gradientNorm": "Gradient norm",
+    "tokensPerSecond": "Tokens a second",
 }  # fmt: skip
 # What the training workers log for each point, as `pretrain/loop.py` and `sft/record.py` have it.
 LOGGED: Final = re.compile(

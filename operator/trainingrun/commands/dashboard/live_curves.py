@@ -83,4 +83,4 @@ class LiveCurves:
 
 
 def _has_rank_0(pod: Raw) -> bool:
-    return (pod["metadata"].get("labels") or {}).get(REPLICA, "master") == "master"
+    return bool((pod["metadata"].get("labels") or {}).get(REPLICA, "master") == "master")

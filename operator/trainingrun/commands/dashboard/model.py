@@ -92,7 +92,8 @@ UNREADABLE_SPEC: Final = (
 
 def status_of(raw: Raw) -> tuple[TrainingRunStatus, list[str]]:
     """The status as far as it can be read, and a sentence for each part that can't."""
-    known, unreadable = dict(raw.get("status") or {}), []
+    known: dict[str, Any] = dict(raw.get("status") or {})
+    unreadable: list[str] = []
     while True:
         try:
             return parse_status(known), unreadable

@@ -1,4 +1,4 @@
-// Elements without innerHTML: whatever a run or a log says is text, never markup.
+// Elements made one by one: whatever a run or a log says is text, never markup.
 
 // What pictures are drawn for: the page's width, and how much of it a section's edges take.
 export const pageWidth = () => Math.max(300, Math.min(document.documentElement.clientWidth, 1240));
