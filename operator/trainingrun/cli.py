@@ -15,11 +15,26 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from trainingrun.commands import artifacts, check, dashboard, estimate, plan, reproduce, translate, version
+from trainingrun.commands import (
+    artifacts,
+    check,
+    compare,
+    dashboard,
+    estimate,
+    get_model,
+    logs,
+    plan,
+    plot,
+    reproduce,
+    translate,
+    version,
+)  # fmt: skip
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
 
 # In the order of --help; each adds itself by `register(app)`.
-COMMANDS: Final[tuple[ModuleType, ...]] = (check, plan, translate, estimate, dashboard, artifacts, reproduce, version)
+COMMANDS: Final[tuple[ModuleType, ...]] = (
+    check, plan, translate, estimate, logs, plot, compare, dashboard, artifacts, get_model, reproduce, version,
+)  # fmt: skip
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"
 COMPLETE: Final = "_TRAININGRUN_COMPLETE"  # the variable by which typer's own completion scripts ask

@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 from trainingrun_workers import contract
 from trainingrun_workers.contract import Result, StageInput
 from trainingrun_workers.errors import BadConfig, Preempted, StageError, VolumeFull, wrong_image
+from trainingrun_workers.pod_log import Output, log_file
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, write_atomic
 
@@ -111,7 +112,7 @@ def stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Preempted("The pod was told to stop; what is done stays on the volume and the stage goes on from there.")
 
 
-def run_stage(kind: str, words: LastWords) -> Result:
+def run_stage(kind: str, words: LastWords, output: Output) -> Result:
     """Run the stage to its end; every foreseen failure comes back as a Result."""
     stage_input = read_input(Path(os.environ.get(contract.INPUT_VARIABLE, contract.DEFAULT_INPUT)), kind)
     volume = Volume(Path(os.environ.get(contract.VOLUME_VARIABLE, contract.DEFAULT_VOLUME)))
@@ -120,6 +121,7 @@ def run_stage(kind: str, words: LastWords) -> Result:
     words.file = volume.path(stage_input.run_folder) / "results" / (
         f"{stage_input.stage}-a{stage_input.attempt}-{index}.json"
     )  # fmt: skip
+    output.keep(log_file(stage_input, volume, index))
     logging.getLogger().handlers[0].setFormatter(log_format(stage_input.stage))
     with Reporter(stage_input, volume, index) as reporter:
         return load_stage(kind)(stage_input, volume, reporter)
@@ -146,8 +148,14 @@ def main(arguments: list[str]) -> int:
     words = LastWords()
     sys.excepthook = words.crashed
     signal.signal(signal.SIGTERM, stop)
+    with Output() as output:
+        handler.setStream(sys.stdout)
+        return _worked(arguments[0], words, output)
+
+
+def _worked(kind: str, words: LastWords, output: Output) -> int:
     try:
-        return words.leave(run_stage(arguments[0], words))
+        return words.leave(run_stage(kind, words, output))
     except StageError as error:
         return words.leave(error.result())
     except OSError as error:

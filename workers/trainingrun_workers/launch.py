@@ -25,6 +25,7 @@ from trainingrun_workers import processes
 from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.errors import Retry, StageError
 from trainingrun_workers.launched import FOLDER_VARIABLE, STATUS_FILE
+from trainingrun_workers.rank_output import RankOutput
 from trainingrun_workers.watchdog import HangRule, Watchdog
 
 RENDEZVOUS_VARIABLE: Final = "TRAININGRUN_RENDEZVOUS_SECONDS"
@@ -71,12 +72,13 @@ def launch(
     master = _await_master(gang)
     with tempfile.TemporaryDirectory(prefix="trainingrun-") as name, _stop_flag() as stopped:
         folder = Path(name)
-        torchrun = subprocess.Popen(_command(gang, master), env=_environment(gang, folder), start_new_session=True)
-        try:
-            _follow(torchrun, folder, stopped, grace_seconds, Watchdog(folder, hang) if hang else None, report)
-        finally:
-            processes.kill(torchrun.pid, folder)
-            torchrun.wait()
+        with RankOutput(folder, _local_ranks(gang)) as output:
+            torchrun = _start(gang, master, folder, output.descriptor)
+            try:
+                _follow(torchrun, folder, stopped, grace_seconds, Watchdog(folder, hang) if hang else None, report)
+            finally:
+                processes.kill(torchrun.pid, folder)
+                torchrun.wait()
         outcomes = [RankOutcome(rank, _result(folder / f"{rank}.result")) for rank in _local_ranks(gang)]
         if not list(folder.glob("*.pid")):
             outcomes = [_never_started(one, bool(stopped), torchrun.returncode) for one in outcomes]
@@ -119,6 +121,12 @@ def _await_master(gang: Gang) -> tuple[str, int]:
 
 def _rendezvous_seconds() -> float:
     return float(os.environ.get(RENDEZVOUS_VARIABLE) or RENDEZVOUS_SECONDS)
+
+
+def _start(gang: Gang, master: tuple[str, int], folder: Path, output: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        _command(gang, master), env=_environment(gang, folder), start_new_session=True, stdout=output, stderr=output
+    )
 
 
 def _command(gang: Gang, master: tuple[str, int]) -> list[str]:

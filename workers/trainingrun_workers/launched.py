@@ -22,6 +22,7 @@ from typing import Any, Final, NoReturn
 
 from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.errors import StageError, VolumeFull
+from trainingrun_workers.rank_output import SUFFIX, print_into
 
 FOLDER_VARIABLE: Final = "TRAININGRUN_RANK_FOLDER"
 STACK_SIGNAL: Final = signal.SIGUSR1
@@ -47,6 +48,7 @@ class LaunchedRank:
     def __init__(self) -> None:
         self.folder = Path(os.environ[FOLDER_VARIABLE])
         self.rank = int(os.environ["RANK"])
+        print_into(self._file(SUFFIX))
         self.local_rank = int(os.environ["LOCAL_RANK"])
         self.world_size = int(os.environ["WORLD_SIZE"])
         self.stop_requested = False

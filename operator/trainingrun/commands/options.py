@@ -39,3 +39,6 @@ Kubecontext = Annotated[
 ]
 Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", help="The kubeconfig (default: as kubectl finds it).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Image = Annotated[
+    str | None, typer.Option("--image", help="The operator's tokenize image, where its Deployment may not be read.")
+]

@@ -52,22 +52,24 @@ class Kubectl:
         program: str = "kubectl",
     ) -> None:
         flags = (("--kubeconfig", kubeconfig), ("--context", context), ("-n", namespace))
-        self._command = [program, *(part for flag, value in flags if value for part in (flag, value))]
+        self._words = [program, *(part for flag, value in flags if value for part in (flag, value))]
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """What it prints; CommandError with its own words where it fails or is missing."""
         try:
             done = subprocess.run(
-                [*self._command, *arguments], input=stdin, capture_output=True, text=True, check=False
+                self.command(*arguments), input=stdin, capture_output=True, text=True, check=False
             )  # fmt: skip
         except OSError as error:
-            raise CommandError(
-                f"{self._command[0]} can't be started ({error.strerror}): install it.", MISUSED
-            ) from error
+            raise CommandError(f"{self._words[0]} can't be started ({error.strerror}): install it.", MISUSED) from error
         if done.returncode != 0:
             said = " ".join(done.stderr.split())[-1000:] or f"it ended with {done.returncode}"
             raise CommandError(f"kubectl {' '.join(arguments[:2])} failed: {said}")
         return done.stdout
+
+    def command(self, *arguments: str) -> list[str]:
+        """The words of a command, for whoever starts it."""
+        return [*self._words, *arguments]
 
     def get(self, *arguments: str) -> Any:
         """An object or a list of objects."""
@@ -153,11 +155,11 @@ def _ended(kubectl: Kubectl, name: str, seconds: float, poll: float) -> str:
         if phase in ("Succeeded", "Failed"):
             return phase
         if time.monotonic() > until:
-            raise CommandError(f"The pod {name} did not end within {seconds:.0f} s: {_holds_up(pod)}.")
+            raise CommandError(f"The pod {name} did not end within {seconds:.0f} s: {holds_up(pod)}.")
         time.sleep(poll)
 
 
-def _holds_up(pod: Any) -> str:
+def holds_up(pod: Any) -> str:
     """Why a pod has not ended, in the cluster's words."""
     status = pod.get("status", {})
     waiting = [one["state"]["waiting"] for one in status.get("containerStatuses", ()) if "waiting" in one["state"]]

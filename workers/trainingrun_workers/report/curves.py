@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from trainingrun_workers.pretrain.curve import read
 
@@ -14,6 +14,7 @@ LINES: Final = {
 }  # fmt: skip
 
 Points = list[tuple[int, float]]
+Point = TypeVar("Point", bound=tuple[Any, ...])  # a step, a value, and what goes with them
 
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
@@ -23,37 +24,53 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
 
 def points(lines: Sequence[Mapping[str, Any]], key: str) -> Points:
     """Steps with the values of a key, thinned to POINTS; what isn't a number is left out."""
-    return thinned([(one["step"], float(one[key])) for one in lines if _is_number(one.get(key))], POINTS)
+    return thinned([(one["step"], float(one[key])) for one in lines if is_number(one.get(key))], POINTS)
 
 
-def thinned(found: Points, most: int) -> Points:
+def thinned(found: list[Point], most: int) -> list[Point]:
     """At most `most` points: of each stretch of equal length its lowest and its highest, in their order."""
     if len(found) <= most:
         return found
     stretches = max(1, most // 2)
-    kept: Points = []
+    kept: list[Point] = []
     for number in range(stretches):
         stretch = found[number * len(found) // stretches : (number + 1) * len(found) // stretches]
         ends = {min(stretch, key=lambda one: one[1]), max(stretch, key=lambda one: one[1])}
-        kept.extend(sorted(ends))
+        kept.extend(sorted(ends, key=lambda one: one[0]))
     return kept
 
 
 def figures(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What a table says of a curve: steps, tokens, loss at both ends and at its lowest, speed and time."""
-    if not lines:
+    """What a table says of a curve: steps, tokens, loss at both ends and at its lowest, and speed."""
+    found = summary(lines)
+    if not found:
         return {}
-    losses = [float(one["loss"]) for one in lines if _is_number(one.get("loss"))]
-    speeds = [float(one["tokensPerSecond"]) for one in lines if _is_number(one.get("tokensPerSecond"))]
-    told = {"steps": f"{lines[-1]['step']:,}"}
-    if _is_number(lines[-1].get("tokens")):
-        told["tokens"] = f"{int(lines[-1]['tokens']):,}"
-    if losses:
-        told["loss"] = f"{losses[0]:.3f} → {losses[-1]:.3f}, at best {min(losses):.3f}"
-    if speeds:
-        told["tokens/s, median"] = f"{statistics.median(speeds):,.0f}"
+    told = {"steps": f"{found['steps']:,}"}
+    if "tokens" in found:
+        told["tokens"] = f"{found['tokens']:,}"
+    if "lastLoss" in found:
+        told["loss"] = f"{found['firstLoss']:.3f} → {found['lastLoss']:.3f}, at best {found['bestLoss']:.3f}"
+    if "tokensPerSecond" in found:
+        told["tokens/s, median"] = f"{found['tokensPerSecond']:,.0f}"
     return told
 
 
-def _is_number(value: Any) -> bool:
+def summary(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same as numbers: steps, tokens, firstLoss, lastLoss, bestLoss, and tokensPerSecond at the median."""
+    if not lines:
+        return {}
+    losses = [float(one["loss"]) for one in lines if is_number(one.get("loss"))]
+    speeds = [float(one["tokensPerSecond"]) for one in lines if is_number(one.get("tokensPerSecond"))]
+    told: dict[str, Any] = {"steps": lines[-1]["step"]}
+    if is_number(lines[-1].get("tokens")):
+        told["tokens"] = int(lines[-1]["tokens"])
+    if losses:
+        told |= {"firstLoss": losses[0], "lastLoss": losses[-1], "bestLoss": min(losses)}
+    if speeds:
+        told["tokensPerSecond"] = statistics.median(speeds)
+    return told
+
+
+def is_number(value: Any) -> bool:
+    """Whether something is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
