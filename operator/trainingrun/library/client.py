@@ -56,7 +56,7 @@ class Client:
         """A run as it is now; AbsentError, which names the nearest, where there is none."""
         return TrainingRun.from_object(self._raw(run))
 
-    def list(self, everywhere: bool = False) -> list[TrainingRun]:
+    def runs(self, everywhere: bool = False) -> list[TrainingRun]:
         """All runs of the namespace, or of all."""
         return [TrainingRun.from_object(one) for one in self._cluster(self.namespace).runs(everywhere)]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trainingrun.commands.dashboard.live_curves import LiveCurves
 from trainingrun.commands.dashboard.model import overview, run_view
+from trainingrun.commands.dashboard.threads import in_thread
 from trainingrun.commands.manifest import CommandError
 from trainingrun.commands.refusals import UnreachableError
 
@@ -70,7 +71,7 @@ class Board:
             return {"lines": [], "missing": f"The run {name} has no pod {pod} any more."}
         query = {"tailLines": str(max(1, min(lines, MOST_LINES)))}
         try:
-            found = await asyncio.to_thread(self._reader.log, namespace, pod, query)
+            found = await in_thread(lambda: self._reader.log(namespace, pod, query))
         except CommandError as error:
             return {"lines": [], "missing": str(error)}
         return {"lines": [line[:LINE] for line in found], "missing": None}
@@ -81,7 +82,7 @@ class Board:
             if clock() >= shown.due:
                 began = clock()
                 try:
-                    shown.model, shown.trouble = await asyncio.to_thread(read), None
+                    shown.model, shown.trouble = await in_thread(read), None
                     shown.seen = self._now()
                 except CommandError as error:
                     shown.since = shown.since if shown.trouble else self._now()
@@ -101,8 +102,9 @@ class Board:
         events = _part("events", lambda: self._reader.events(namespace, uid), missing)
         pods = _part("pods", lambda: self._reader.pods(namespace, name), missing)
         curves = self._curves.setdefault(uid, LiveCurves())
-        if why := curves.read(self._reader, namespace, raw, pods):
-            missing["curves"] = why
+        curves.look(self._reader, namespace, raw, pods)
+        if curves.missing:
+            missing["curves"] = curves.missing
         _forget(self._curves)
         return run_view(raw, self._now(), events, pods, curves.points(), missing)
 

@@ -61,6 +61,6 @@ def _better(task: str) -> str:
 
 def _best(checkpoints: Sequence[CheckpointStatus], task: str) -> float | None:
     found = [one.scores[task] for one in checkpoints if one.scores and task in one.scores]
-    if len(found) < 2:
+    if len(set(found)) < 2:
         return None
     return min(found) if _better(task) == "less" else max(found)

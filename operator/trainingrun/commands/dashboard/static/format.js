@@ -3,11 +3,11 @@
 const SIZES = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
 const SPANS = [[86400, "d", 3600, "h"], [3600, "h", 60, "m"], [60, "m", 1, "s"]];
 
-export function short(number) {
+export function short(number, digits = 3) {
   if (number === null || number === undefined) return "–";
   const size = SIZES.find(([least]) => Math.abs(number) >= least);
-  if (size) return `${trimmed(number / size[0], 3)}${size[1]}`;
-  return trimmed(number, 4);
+  if (size) return `${trimmed(number / size[0], digits)}${size[1]}`;
+  return trimmed(number, Math.max(digits, 4));
 }
 
 export function trimmed(number, digits) {
@@ -42,9 +42,10 @@ export function when(at) {
 
 export function clock(at, length) {
   const date = new Date(at * 1000);
-  if (length > 3 * 86400) return date.toLocaleDateString("en-GB", { month: "short", day: "numeric" });
+  if (length > 6 * 86400) return date.toLocaleDateString("en-GB", { month: "short", day: "numeric" });
+  const day = length > 0.8 * 86400 ? { month: "short", day: "numeric" } : {};
   const second = length < 600 ? { second: "2-digit" } : {};
-  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false, ...second });
+  return date.toLocaleString("en-GB", { ...day, hour: "2-digit", minute: "2-digit", hour12: false, ...second });
 }
 
 export function cut(text, most) {

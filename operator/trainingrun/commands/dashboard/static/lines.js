@@ -21,7 +21,7 @@ export function drawLines({ title, lines, marks, until = 0, logarithmic = false,
   const picture = s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${title} by step` },
     yAxis(y0, y1, positive, y, width), xAxis(x0, x1, x, width),
     marks.filter((mark) => mark.x >= x0 && mark.x <= x1).map((mark) => s("line", { class: "mark", x1: x(mark.x), x2: x(mark.x), y1: SPACE.top, y2: HEIGHT - SPACE.bottom }, s("title", {}, mark.text))),
-    lines.map((one, index) => drawn(one, index, x, y, dots)), cursor);
+    lines.map((one, index) => drawn(one, index, x, y, dots, lines.length)), cursor);
   const over = (event) => follow(event, picture, cursor, readout, lines, x, width);
   picture.addEventListener("pointermove", over);
   picture.addEventListener("pointerdown", over);
@@ -60,25 +60,34 @@ function ticks(low, high, many) {
   return found;
 }
 
+// As many as tell neighbours apart.
+function digits(found) {
+  if (found.length < 2) return 3;
+  const largest = Math.max(...found.map(Math.abs));
+  return Math.max(3, Math.ceil(Math.log10(largest / (found[1] - found[0]))) + 1);
+}
+
 function yAxis(y0, y1, positive, y, width) {
-  return ticks(y0, y1, 4).map((tick) => {
+  const found = ticks(y0, y1, 4);
+  return found.map((tick) => {
     const value = positive ? 10 ** tick : tick;
     const place = y(value);
     return [
       s("line", { class: "grid", x1: SPACE.left, x2: width - SPACE.right, y1: place, y2: place }),
-      s("text", { class: "tick", x: SPACE.left - 6, y: place + 4, "text-anchor": "end" }, short(value)),
+      s("text", { class: "tick", x: SPACE.left - 6, y: place + 4, "text-anchor": "end" }, short(value, positive ? 3 : digits(found))),
     ];
   });
 }
 
 function xAxis(x0, x1, x, width) {
-  return ticks(x0, x1, Math.max(2, Math.min(8, width / 110))).filter((tick) => x(tick) < width - 16).map((tick) =>
-    s("text", { class: "tick", x: x(tick), y: HEIGHT - 6, "text-anchor": "middle" }, short(tick)));
+  const found = ticks(x0, x1, Math.max(2, Math.min(8, width / 110)));
+  return found.filter((tick) => x(tick) < width - 16).map((tick) =>
+    s("text", { class: "tick", x: x(tick), y: HEIGHT - 6, "text-anchor": "middle" }, short(tick, digits(found))));
 }
 
-function drawn(one, index, x, y, dots) {
+function drawn(one, index, x, y, dots, lines) {
   const points = one.points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
-  const few = dots && one.points.length <= 40 || one.points.length === 1;
+  const few = dots && one.points.length <= 40 && lines <= 8 || one.points.length === 1;
   return [
     s("polyline", { class: `curve c${index % 8}`, points: points.join(" ") }),
     few ? one.points.map(([step, value]) => s("circle", { class: `dot c${index % 8}`, cx: x(step), cy: y(value), r: 3 })) : null,

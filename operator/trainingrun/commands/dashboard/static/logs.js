@@ -9,6 +9,7 @@ export class Logs {
     this.path = path;
     this.pod = "";
     this.names = "";
+    this.asked = ""; // the pod whose log is being read
     this.choice = h("select", { "aria-label": "Pod", onchange: () => this.choose(this.choice.value) });
     this.text = h("pre", { class: "log", tabindex: 0, "aria-label": "Log" });
     this.told = h("p", { class: "quiet small" });
@@ -39,14 +40,17 @@ export class Logs {
 
   async read(first = false) {
     const pod = this.pod;
-    if (!pod || document.hidden) return;
+    if (!pod || document.hidden || this.asked === pod) return;
     let found;
+    this.asked = pod;
     try {
-      const answer = await fetch(`${this.path}/pods/${encodeURIComponent(pod)}/log`, { signal: AbortSignal.timeout(20000) });
+      const answer = await fetch(`${this.path}/pods/${encodeURIComponent(pod)}/log`, { signal: AbortSignal.timeout(45000) });
       if (!answer.ok) return;
       found = await answer.json();
     } catch {
       return; // the banner says that nothing answers
+    } finally {
+      if (this.asked === pod) this.asked = "";
     }
     if (pod !== this.pod) return;
     const text = found.lines.join("\n");

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { clock, span, trimmed, when, whole } from "./format.js";
 
-const OLDEST = 50; // lines of the list
+const FIRST = 6; // lines of the list that are seen at once
 
 export function drawTimeline(line) {
   if (!line.rows.length) return h("p", { class: "quiet" }, "Nothing has started yet.");
@@ -11,7 +11,7 @@ export function drawTimeline(line) {
   const rows = line.rows.map((row) => h("div", { class: "track" },
     h("span", { class: "name small", title: row.stage }, row.stage),
     h("div", { class: "lane" }, row.bars.map((bar) => drawBar(bar, row.stage, line.start, length)))));
-  const many = document.documentElement.clientWidth < 600 ? 3 : 6;
+  const many = document.documentElement.clientWidth < 600 ? 2 : 5;
   const axis = h("div", { class: "track axis" }, h("span"), h("div", { class: "lane" }, Array.from({ length: many + 1 }, (_, index) => {
     const at = line.start + (length * index) / many;
     const label = h("span", { class: index === 0 ? "first" : index === many ? "last" : null }, clock(at, length));
@@ -37,7 +37,12 @@ function list(line) {
     h("strong", {}, bar.cause), ` ended attempt ${bar.number} of ${bar.stage} at ${when(bar.to)}, after ${span(bar.to - bar.from)}`,
     bar.step === null ? "" : `, safe up to step ${whole(bar.step)}`,
     bar.node ? ` (node ${bar.node})` : "", bar.message ? h("div", { class: "quiet small" }, bar.message) : null);
-  return [h("h3", {}, "Interruptions"), h("ol", { class: "causes" }, ended.slice(0, OLDEST).map(one))];
+  return [h("h3", {}, "Interruptions"), h("ol", { class: "causes" }, ended.slice(0, FIRST).map(one)), older(ended.slice(FIRST), one)];
+}
+
+function older(ended, one) {
+  if (!ended.length) return null;
+  return h("details", {}, h("summary", {}, `and ${ended.length} before`), h("ol", { class: "causes" }, ended.map(one)));
 }
 
 function hours({ gpuHours, avoidedNodes }) {
