@@ -150,7 +150,7 @@ def test_the_page_follows_the_run(started: Any, address: str, api: Api) -> None:
     stages[1]["progress"] |= {"step": 320, "loss": 5.125}
     api.merge("TrainingRun", BUSY, {"status": {"stages": stages, "progress": "320/900", "loss": "5.125"}}, NAMESPACE,
               "status")  # fmt: skip
-    watched.page.wait_for_function("document.querySelector('.facts').innerText.includes('320 of 900')", timeout=15_000)
+    watched.page.wait_for_selector(".facts:has-text('320 of 900')", timeout=30_000)
     assert "5.125" in watched.text(".facts")
     assert "5.125 at step 320" in watched.text("#Training")
     watched.close()
@@ -187,7 +187,7 @@ def test_a_log_that_can_t_be_had_is_a_sentence(started: Any, address: str) -> No
     watched = Watched(started, page_of(BUSY, address), 1200)
     watched.page.wait_for_selector("select option:nth-child(2)", state="attached")
     watched.page.select_option("select", index=1)
-    watched.page.wait_for_function("document.querySelector('#Logs p').innerText.length > 20", timeout=30_000)
+    watched.page.wait_for_selector("#Logs p:not(:empty)", timeout=45_000)
     assert "Traceback" not in watched.text("#Logs")
     watched.close()
 

@@ -2,6 +2,11 @@
 
 import asyncio
 import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import resources
@@ -12,6 +17,7 @@ import aiohttp
 import pytest
 import yaml
 
+from trainingrun.cli import main
 from trainingrun.commands.dashboard.board import Board
 from trainingrun.commands.dashboard.reader import Reader
 from trainingrun.commands.dashboard.server import application, new_token, serve
@@ -20,17 +26,22 @@ from trainingrun.commands.kubeconfig import place
 STATIC = resources.files("trainingrun.commands.dashboard").joinpath("static")
 
 
-@asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """A dashboard of a cluster that does not answer: its origin and its token."""
+def kubeconfig(folder: Path, server: str = "http://127.0.0.1:1") -> str:
+    """One for a cluster that does not answer."""
     config = {
         "current-context": "lost", "contexts": [{"name": "lost", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "u", "user": {}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}], "users": [{"name": "u", "user": {}}],
     }  # fmt: skip
     file = folder / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
+    return str(file)
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """A dashboard of a cluster that does not answer: its origin and its token."""
     token, port = new_token(), asyncio.get_running_loop().create_future()
-    made = application(Board(Reader(place(str(file))), "default"), token, "context lost")
+    made = application(Board(Reader(place(kubeconfig(folder))), "default"), token, "context lost")
     server = asyncio.create_task(serve(made, 0, port.set_result))
     try:
         yield f"http://127.0.0.1:{await port}", token
@@ -129,23 +140,26 @@ def test_the_page_has_no_markup_made_of_text_and_asks_nobody_else() -> None:
 
 
 def test_a_taken_port_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import socket
-
-    from trainingrun.cli import main
-
-    config = tmp_path / "kubeconfig"
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {}}],
-            }
-        )
-    )  # fmt: skip
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert main(["dashboard", "--kubeconfig", str(config), "--port", port]) == 2
+        assert main(["dashboard", "--kubeconfig", kubeconfig(tmp_path), "--port", port]) == 2
     assert capsys.readouterr().err.startswith(f"Port {port} of 127.0.0.1 can't be used: ")
+
+
+def test_ctrl_c_ends_it_at_once_although_a_cluster_keeps_it_waiting(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # connections stand, and nobody answers
+        file = kubeconfig(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        command = [sys.executable, "-m", "trainingrun.cli", "dashboard", "--kubeconfig", file]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            address = urllib.parse.urlsplit(process.stdout.readline().strip())
+            with socket.create_connection((address.hostname or "", address.port or 0)) as asking:
+                asking.sendall(f"GET {address.path}api/runs HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+                waiting, _ = silent.accept()  # the question has arrived at the cluster
+                with waiting:
+                    process.send_signal(signal.SIGINT)
+                    assert process.wait(timeout=10) == 0
