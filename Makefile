@@ -57,7 +57,7 @@ family: setup ## four small bilingual models on one claim, and what they saved e
 
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
-	@$(PYTEST) tests/e2e/test_demo.py tests/e2e/test_dashboard.py
+	@$(PYTEST) tests/e2e/test_demo.py tests/e2e/test_cli.py tests/e2e/test_dashboard.py
 
 test-unit: setup ## fast and pure
 	@$(PYTEST) tests/unit
@@ -71,7 +71,7 @@ test-scale: setup ## a thousand runs on an API server without nodes
 	@$(PYTEST) tests/scale
 
 test-cluster: setup ## real pods: bad input, faults, two nodes
-	@$(PYTEST) -m "not long and not demo" tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py
+	@$(PYTEST) -m "not long and not demo" tests/cluster tests/e2e --ignore=tests/e2e/test_demo.py --ignore=tests/e2e/test_cli.py
 
 test-chaos: setup ## faults on a real cluster, measured: some of them once, or TIMES=20 of each
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(TIMES),--times $(TIMES) --document)

@@ -21,19 +21,27 @@ from trainingrun.commands import (
     compare,
     dashboard,
     estimate,
+    freeing,
     get_model,
     logs,
     plan,
     plot,
     reproduce,
+    restart_from,
+    resume,
+    retry,
+    status,
+    suspend,
     translate,
     version,
-)  # fmt: skip
+)
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
 
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
-    check, plan, translate, estimate, logs, plot, compare, dashboard, artifacts, get_model, reproduce, version,
+    check, plan, translate, estimate,
+    status, logs, plot, compare, dashboard, suspend, resume, retry, restart_from, freeing,
+    artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"
 PLUGIN: Final = "kubectl trainingrun"
@@ -90,6 +98,18 @@ def application() -> typer.Typer:
         command.register(app)
     app.callback()(_nothing)  # so that it has subcommands however many there are
     return app
+
+
+def commands_table() -> str:
+    """Markdown: every command with its arguments and what it does, as docs/cli.md has it."""
+    from typer.main import get_command
+
+    group: Any = get_command(application())
+    lines = ["| command | what it does |", "| --- | --- |"]
+    for name, command in group.commands.items():
+        words = [str(one.metavar) for one in command.params if one.param_type_name == "argument"]
+        lines.append(f"| `{' '.join([PROGRAM, name, *words])}` | {command.help.splitlines()[0]} |")
+    return "\n".join(lines) + "\n"
 
 
 class _ReaderGoneError(Exception):

@@ -68,8 +68,8 @@ def test_a_killed_rank_is_tried_again_from_a_whole_checkpoint(pair: PretrainRun)
 
     pair.end_early(newest + 5)
     assert pair.run().reason == "Completed"
-    first, second = (pair.volume / RUN_FOLDER / f"logs/pretrain-a{attempt}-0.log" for attempt in (1, 2))
-    assert all(f"Z [rank {rank}] " in first.read_text() for rank in (0, 1))
+    first, second = (pair.volume / RUN_FOLDER / f"logs/pretrain-a{attempt}-0.log" for attempt in (0, 1))
+    assert "Z [rank 0] " in first.read_text()
     assert "ended without a word" in first.read_text()
     assert " step " in second.read_text()
 

@@ -133,6 +133,9 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, _Tee):
+                stream.end()
         sys.stdout, sys.stderr = self._before
         if error is not None and not isinstance(error, SystemExit):
             for text in traceback.format_exception(kind, error, trace):  # sys.excepthook prints it, but later
@@ -156,6 +159,12 @@ class _Tee:
         for line in lines:
             self._output.add(line.rstrip("\r").rpartition("\r")[2])  # of a progress bar, how it ended
         return written
+
+    def end(self) -> None:
+        """Hand on a line that has not ended."""
+        if self._begun:
+            self._output.add(self._begun.rpartition("\r")[2])
+            self._begun = ""
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

@@ -16,6 +16,7 @@ LABEL_RUN: Final = f"{GROUP}/run"  # the run's name, on every child and pod
 LABEL_STAGE: Final = f"{GROUP}/stage"  # the stage's name, for example pretrain or sft-instruct
 LABEL_ATTEMPT: Final = f"{GROUP}/attempt"  # the attempt's number, from 1
 ANNOTATION_RENDERED: Final = f"{GROUP}/rendered"  # hash of what a Job or PyTorchJob was rendered from
+ANNOTATION_ASKED: Final = f"{GROUP}/asked"  # what a person asks of a run once, as plan.asked reads it
 LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"  # Kueue's: the LocalQueue that a Job or PyTorchJob waits in
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "trainingrun"  # the value of the label above

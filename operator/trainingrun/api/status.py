@@ -8,6 +8,7 @@ from trainingrun.api.base import Model
 
 MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
 MAX_CHECKPOINTS = 40  # checkpoints listed in the status
+MAX_LOSSES = 32  # points of a stage's curve
 MAX_MESSAGE = 1024
 
 Phase = Literal["Pending", "Waiting", "Running", "Suspended", "Succeeded", "Failed"]
@@ -60,6 +61,15 @@ class Progress(Model):
     """What the worker has noticed, a sentence each."""
     reported_at: str | None = None
     """When the report was made."""
+
+
+class LossPoint(Model):
+    """The training loss at a step."""
+
+    step: int
+    """The step."""
+    loss: float
+    """Its loss."""
 
 
 class Skip(Model):
@@ -128,6 +138,8 @@ class StageStatus(Model):
     """The same as a sentence."""
     output: dict[str, str] = {}
     """What came out, by name: figures and folders."""
+    losses: Annotated[list[LossPoint], Field(max_length=MAX_LOSSES)] = []
+    """Training losses of so far, a few of them, ascending by step: the whole curve lies on the volume."""
     skips: Annotated[list[Skip], Field(max_length=32)] = []
     """Data left out after a bad loss."""
 
@@ -201,5 +213,9 @@ class TrainingRunStatus(Model):
     """Nodes that one failure was the fault of."""
     avoided_nodes: Annotated[list[str], Field(max_length=16)] = []
     """Nodes that two failures were the fault of: no new gang's pod is put there, until there is no other node."""
+    asked: Annotated[str, Field(max_length=256)] | None = None
+    """What a person has asked of the run last, by the annotation trainingrun.dev/asked."""
+    answer: str | None = None
+    """What became of that, as a sentence."""
     warnings: Annotated[list[str], Field(max_length=16)] = []
     """What the run is told of its configuration."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from trainingrun.api import names
 from trainingrun.api.base import Model
 from trainingrun.api.data import DataSource, Scheduling, Storage, Tokenize, Tokenizer
 from trainingrun.api.judging import Judge
@@ -51,6 +52,7 @@ class Metadata(Model):
     generation: int = 1
     deleting: bool = False
     created_at: str = ""
+    asked: str = ""
 
 
 class TrainingRun(Model):
@@ -72,6 +74,7 @@ class TrainingRun(Model):
                 generation=metadata.get("generation", 1),
                 deleting="deletionTimestamp" in metadata,
                 created_at=metadata.get("creationTimestamp") or "",
+                asked=(metadata.get("annotations") or {}).get(names.ANNOTATION_ASKED, ""),
             ),
             spec=TrainingRunSpec.model_validate(raw["spec"]),
             status=parse_status(raw.get("status") or {}),

@@ -33,7 +33,7 @@ def users(runs: Iterable[Raw], claim: str) -> Users:
     folders: dict[str, frozenset[str]] = {}
     opaque: list[str] = []
     for raw in runs:
-        if _claim(raw) != claim:
+        if claim_of(raw) != claim:
             continue
         name = raw["metadata"]["name"]
         theirs = referred(raw)
@@ -82,6 +82,6 @@ def _artifact(path: str) -> str:
     return "/".join(volume_path(path).split("/")[:3])
 
 
-def _claim(raw: Raw) -> str:
+def claim_of(raw: Raw) -> str:
     """Name of the run's claim: the one that it names, or the one that is made for it."""
     return str((raw["spec"].get("storage") or {}).get("claimName") or raw["metadata"]["name"])

@@ -79,7 +79,7 @@ def artifacts(
     options = Options(claim, unused, remove_unused, releases, older_than, yes)
     report = carry_out(options, Kubectl(namespace, context, kubeconfig), image, timeout)
     if output is Output.TEXT:
-        print(_text(report, options))
+        print(text(report, options))
     else:
         document(report, output)
     return OK
@@ -172,7 +172,8 @@ def _put_back(claim: Claim, batch: str, paths: Sequence[str]) -> dict[str, Any]:
         ) from error
 
 
-def _text(report: Mapping[str, Any], options: Options) -> str:
+def text(report: Mapping[str, Any], options: Options) -> str:
+    """The table, and what there is to say of it."""
     lines = [*table(report["artifacts"]), "", *_sentences(report, options)]
     return "\n".join(lines)
 
@@ -190,14 +191,15 @@ def _cells(one: Artifact) -> tuple[str, ...]:
     return (
         one["kind"],
         one["path"],
-        _size(one["bytes"]),
+        size(one["bytes"]),
         _age(one["ageSeconds"]),
         complete,
         ", ".join(one["usedBy"]) or "-",
     )
 
 
-def _size(number: float) -> str:
+def size(number: float) -> str:
+    """Bytes for people."""
     from trainingrun_workers.tokenization.room import in_words
 
     return in_words(number)
@@ -208,7 +210,7 @@ def _age(seconds: float) -> str:
 
 
 def _sentences(report: Mapping[str, Any], options: Options) -> list[str]:
-    whole = _size(sum(one["bytes"] for one in report["artifacts"]))
+    whole = size(sum(one["bytes"] for one in report["artifacts"]))
     said = [f"{_count(len(report['artifacts']), 'folder')}, {whole}."]
     if report["notUnderstood"]:
         said.append(
@@ -216,21 +218,22 @@ def _sentences(report: Mapping[str, Any], options: Options) -> list[str]:
             "isn't may refer to everything: mend or delete it."
         )
     if report["leftOver"]:
-        left = _size(sum(one["bytes"] for one in report["leftOver"]))
+        left = size(sum(one["bytes"] for one in report["leftOver"]))
         said.append(f"{left} in .removed were taken away before and not deleted: --remove-unused --yes does it.")
     if report["ignored"]:
         said.append(
             f"{_count(report['ignored'], 'name')} below artifacts or .removed are no artifacts and are left alone."
         )
-    return said + (_of_removal(report, options) if options.remove_unused else [])
+    return said + (of_removal(report, options) if options.remove_unused else [])
 
 
-def _of_removal(report: Mapping[str, Any], options: Options) -> list[str]:
+def of_removal(report: Mapping[str, Any], options: Options) -> list[str]:
+    """What would be removed, or was."""
     if not options.yes:
         sizes = {one["path"]: one["bytes"] for one in report["artifacts"]}
         go = report["removable"][:MOST]
-        size = _size(sum(sizes[path] for path in go))
-        return [*(f"Would be removed: {path}" for path in go), f"--yes removes {_count(len(go), 'folder')}, {size}."]
+        whole = size(sum(sizes[path] for path in go))
+        return [*(f"Would be removed: {path}" for path in go), f"--yes removes {_count(len(go), 'folder')}, {whole}."]
     return [
         *(f"Removed: {path}" for path in report["removed"]),
         *(f"Put back, since a run refers to it by now: {path}" for path in report["restored"]),

@@ -25,7 +25,12 @@ def console(stderr: bool = False) -> Console:
     """A console on standard output or error: the terminal's width, no colour with NO_COLOR or in a pipe."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            """As print does, in the place of an exit code 1: the command line knows what it means."""
+            raise BrokenPipeError
+
+    made = _Console(stderr=stderr, highlight=False, soft_wrap=False)
     if not made.is_terminal and not _columns_are_given():
         made.width = IN_A_PIPE
     return made

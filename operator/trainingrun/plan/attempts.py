@@ -78,7 +78,7 @@ def _preempted(draft: Draft, instance: Instance, ended: Ended, _: int | None) ->
         phase="Suspended" if suspended else "Waiting",
         reason=ended.cause,
         message=ended.message,
-        preemptions=stage.preemptions + (0 if ended.cause in ("Suspended", "Replaced") else 1),
+        preemptions=stage.preemptions + (0 if ended.cause in ("Suspended", "Replaced", "WentBack") else 1),
         not_before=None,
         waits=0,
     )
@@ -139,7 +139,7 @@ def _wait(draft: Draft, instance: Instance, ended: Ended, anew: bool) -> None:
     draft.set(instance.name, phase="Waiting", reason=ended.reason, message=message, not_before=until, waits=waits)
 
 
-RETRY_HINT: Final = "Mend the cause, then set spec.suspend to true and back to false to go on from the last checkpoint."
+RETRY_HINT: Final = "Mend the cause, then `trainingrun retry RUN STAGE` goes on from the last checkpoint."
 
 _FOLLOWS: Final = {
     "fail": _fail,

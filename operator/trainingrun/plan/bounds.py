@@ -8,7 +8,7 @@ from trainingrun.plan import retained
 
 MAX_BYTES: Final = 60_000  # of the 64 KiB, so that names and times that grow by some digits still fit
 SHORT: Final = 256  # characters of a message that was shortened
-FEW: Final = 8  # entries of an output that was shortened
+FEW: Final = 8  # entries of an output, or points of a curve, that was shortened
 MEAN: Final = "mean"  # the only score that is left of a checkpoint's many; more is better
 
 Change = dict[str, Any]
@@ -41,6 +41,10 @@ def _cut(text: str | None) -> str | None:
 
 def _attempts(status: TrainingRunStatus) -> Change:
     return {"attempts": [one.model_copy(update={"message": _cut(one.message)}) for one in status.attempts]}
+
+
+def _losses(status: TrainingRunStatus) -> Change:
+    return {"stages": [one.model_copy(update={"losses": one.losses[-FEW:]}) for one in status.stages]}
 
 
 def _means(status: TrainingRunStatus) -> Change:
@@ -78,6 +82,7 @@ def _conditions(status: TrainingRunStatus) -> Change:
 
 # What lies on the volume as well first, what only the status says last.
 REDUCTIONS: Final[tuple[Callable[[TrainingRunStatus], Change], ...]] = (
+    _losses,
     _attempts,
     _means,
     _counts,

@@ -5,11 +5,9 @@ decides on the next status from what it sees. So the attempt's number is always 
 exists, an attempt's end is recorded before its object goes, and an operator that dies anywhere finds its way.
 """
 
-from typing import Final
-
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import TrainingRun
-from trainingrun.plan import checkpoints, follow_up, gates, running, starting, summary
+from trainingrun.plan import asked, follow_up, gates, reopening, running, starting, summary
 from trainingrun.plan.actions import Plan
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.events import events
@@ -18,9 +16,6 @@ from trainingrun.plan.observed import Observed
 from trainingrun.stages.context import Context
 from trainingrun.stages.instances import Instance
 from trainingrun.stages.settings import Settings
-
-# Made again when their inputs change.
-REMADE_KINDS: Final = ("convert", "evaluate", "prepare", "release", "compare", "report", "judge")
 
 
 def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float) -> Plan:
@@ -32,8 +27,10 @@ def decide(run: TrainingRun, observed: Observed, settings: Settings, now: float)
     draft = Draft(context, observed, now)
     invalid = gates.invalid(draft)
     gate = invalid or _suspended(run) or gates.storage(draft)
+    touched = asked.carry_out(draft)
     for instance in context.instances:
-        _step(draft, instance, gate)
+        if instance.name != touched:  # its new state is told before it moves on
+            _step(draft, instance, gate)
     status = summary.summarise(draft, gate, invalid)
     objects, deletions = follow_up.objects(draft, run.status, invalid), follow_up.deletions(draft, run.status)
     return Plan(
@@ -51,35 +48,12 @@ def _suspended(run: TrainingRun) -> Gate | None:
 
 def _step(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     """Move one stage on."""
-    _reopen(draft, instance, gate)
+    reopening.reopen(draft, instance, gate)
     phase = draft.stages[instance.name].phase
     if phase == "Running":
         running.follow(draft, instance, gate)
     elif phase in ("Pending", "Waiting", "Suspended"):
         starting.try_start(draft, instance, gate)
-
-
-def _reopen(draft: Draft, instance: Instance, gate: Gate | None) -> None:
-    """Start again what a changed spec asks for: a failed stage, or a finished one whose inputs may change."""
-    stage, place = draft.stages[instance.name], draft.context.places[instance.name]
-    if stage.phase == "Failed" and stage.generation != draft.generation and gate is None:
-        fresh = {"restarts": 0, "stalled": 0, "not_before": None, "finished_at": None, "inputs": None}
-        draft.set(instance.name, phase="Waiting", **fresh)
-        if stage.inputs not in (None, place.inputs):
-            _forget_output(draft, instance)
-    if stage.inputs in (None, place.inputs) or instance.kind not in REMADE_KINDS:
-        return
-    if stage.phase in ("Succeeded", "Waiting"):
-        if instance.kind == "evaluate" and instance.variant is None:
-            checkpoints.forget_scores(draft)
-        draft.set(instance.name, phase="Waiting", inputs=None, finished_at=None, output={})
-
-
-def _forget_output(draft: Draft, instance: Instance) -> None:
-    """Forget what lies in a folder that is not the stage's any more."""
-    draft.set(instance.name, progress=None, last_step=None, skips=[])
-    if instance.kind == "pretrain":
-        draft.checkpoints.clear()
 
 
 def _requeue(draft: Draft, before: TrainingRunStatus, after: TrainingRunStatus) -> float | None:

@@ -43,6 +43,7 @@ class Draft:
         self.suspected_nodes: list[str] = list(status.suspected_nodes)
         self.avoided_nodes: list[str] = list(status.avoided_nodes)
         self.gpu_hours: GpuHours = status.gpu_hours
+        self.asked, self.answer = status.asked, status.answer
         self.wakeups: list[float] = []  # seconds until another look is due
 
     @property

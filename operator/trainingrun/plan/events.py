@@ -31,7 +31,7 @@ def _stage(old: StageStatus, new: StageStatus) -> Iterable[Event]:
     if (new.restarts, new.preemptions) != (old.restarts, old.preemptions) or new.waits > old.waits:
         yield Event("Warning", new.reason or "AttemptEnded", f"Stage {new.name}: {new.message}")
     elif new.skips != old.skips:
-        yield Event("Warning", bad_loss.SKIPPED, f"Stage {new.name}: {new.message}")
+        yield Event("Warning", new.reason or bad_loss.SKIPPED, f"Stage {new.name}: {new.message}")
     elif new.phase == "Failed" and old.phase != "Failed":
         yield Event("Warning", new.reason or "StageFailed", f"Stage {new.name} failed: {new.message}")
     elif new.reason != old.reason and new.reason in NEEDS_A_PERSON:

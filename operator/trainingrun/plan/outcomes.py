@@ -112,6 +112,7 @@ OTHER_CAUSES: Final[dict[str, tuple[Budget, str]]] = {
         "preemption",
         "what it was rendered from was changed before it had started, or `tokenize.parallelism` while it went on",
     ),
+    "WentBack": ("preemption", "somebody asked for an earlier step to go on from: `trainingrun restart-from`"),
 }
 
 BUDGETS: Final[dict[str, Budget]] = {cause.name: cause.budget for cause in CAUSES} | {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from trainingrun.api.status import Progress
-from trainingrun.plan import checkpoints
+from trainingrun.plan import checkpoints, losses
 from trainingrun.plan.draft import Draft, epoch, timestamp
 from trainingrun.stages.instances import Instance
 from trainingrun_workers.contract import Snapshot
@@ -27,7 +27,7 @@ def take_reports(draft: Draft, instance: Instance) -> None:
         checkpoints.note_complete(draft, newest.checkpoints)
     old = epoch(stage.progress.reported_at) if stage.progress else 0.0
     if newest.time - old >= draft.context.settings.progress_seconds:
-        draft.set(instance.name, progress=_progress(draft, instance, newest))
+        _tell(draft, instance, newest)
 
 
 def newest_report(draft: Draft, instance: Instance) -> Snapshot | None:
@@ -45,9 +45,14 @@ def last_words(draft: Draft, instance: Instance) -> None:
     """Take the newest report at an attempt's end, however young the one before."""
     newest = newest_report(draft, instance)
     if newest is not None:
-        draft.set(instance.name, progress=_progress(draft, instance, newest))
+        _tell(draft, instance, newest)
         if instance.kind == "pretrain":
             checkpoints.note_complete(draft, newest.checkpoints)
+
+
+def _tell(draft: Draft, instance: Instance, newest: Snapshot) -> None:
+    points = losses.with_point(draft.stages[instance.name].losses, newest.step, newest.loss)
+    draft.set(instance.name, progress=_progress(draft, instance, newest), losses=points)
 
 
 def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:

@@ -37,6 +37,8 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         gpu_hours=draft.gpu_hours,
         suspected_nodes=draft.suspected_nodes,
         avoided_nodes=draft.avoided_nodes,
+        asked=draft.asked,
+        answer=draft.answer,
         warnings=list(validity.warnings(draft.context))[:16],
     )
     return bounds.fitted(status)

@@ -103,15 +103,11 @@ def _numbered(root: Path, number: int, path: str, since: bytes) -> Iterator[tupl
 
 
 def _curve(folder: Path, most: int) -> dict[str, Any]:
-    from trainingrun_workers.report.curves import LINES, is_number, read_curve, summary, thinned
+    from trainingrun_workers.pretrain import curve
+    from trainingrun_workers.report.curves import drawn, summary
 
-    lines = read_curve(folder)
-    series = {}
-    for key in LINES:
-        found = [(one["step"], float(one[key]), one.get("tokens")) for one in lines if is_number(one.get(key))]
-        if found:
-            series[key] = thinned(found, most)
-    return {"summary": summary(lines), "series": series}
+    count = sum(1 for _ in curve.lines(folder))
+    return {"summary": summary(curve.lines(folder)), "series": drawn(curve.lines(folder), count, most)}
 
 
 def _scores(root: Path, folder: str) -> dict[str, Any]:

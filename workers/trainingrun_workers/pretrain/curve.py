@@ -7,6 +7,7 @@ Keys of a line: step, loss, learningRate, gradientNorm (before clipping; null wh
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +27,12 @@ class Curve:
         self._claim = claim
         self._waiting: list[str] = []
         self._due = 0.0
-        lines = [line for line in read(claim.folder) if line["step"] <= step]
-        self.first_loss: float | None = lines[0]["loss"] if lines else None
-        self.last_loss: float | None = lines[-1]["loss"] if lines else None
-        self.losses: tuple[float, ...] = tuple(line["loss"] for line in lines)
+        kept = [line for line in read(claim.folder) if line["step"] <= step]
+        self.first_loss: float | None = kept[0]["loss"] if kept else None
+        self.last_loss: float | None = kept[-1]["loss"] if kept else None
+        self.losses: tuple[float, ...] = tuple(line["loss"] for line in kept)
         path = claim.folder / FILE
-        write_atomic(path, "".join(json.dumps(line) + "\n" for line in lines))
+        write_atomic(path, "".join(json.dumps(line) + "\n" for line in kept))
         # Open from here on: what is written too late goes into this file, which the next attempt has replaced.
         self._file = path.open("a")
 
@@ -61,11 +62,17 @@ class Curve:
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The lines of a stage's curve up to the first that is torn; none where it has none."""
+    return list(lines(folder))
+
+
+def lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """The same one by one, for curves of millions of steps."""
     path = folder / FILE
-    found: list[dict[str, Any]] = []
-    for text in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            found.append(json.loads(text))
-        except ValueError:
-            break
-    return found
+    if not path.is_file():
+        return
+    with path.open() as file:
+        for text in file:
+            try:
+                yield json.loads(text)
+            except ValueError:
+                return

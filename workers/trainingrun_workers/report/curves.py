@@ -1,10 +1,11 @@
 """Training curves thinned for drawing, so that no spike is lost."""
 
+import array
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from trainingrun_workers.pretrain.curve import read
 
@@ -14,7 +15,6 @@ LINES: Final = {
 }  # fmt: skip
 
 Points = list[tuple[int, float]]
-Point = TypeVar("Point", bound=tuple[Any, ...])  # a step, a value, and what goes with them
 
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
@@ -27,16 +27,16 @@ def points(lines: Sequence[Mapping[str, Any]], key: str) -> Points:
     return thinned([(one["step"], float(one[key])) for one in lines if is_number(one.get(key))], POINTS)
 
 
-def thinned(found: list[Point], most: int) -> list[Point]:
+def thinned(found: Points, most: int) -> Points:
     """At most `most` points: of each stretch of equal length its lowest and its highest, in their order."""
     if len(found) <= most:
         return found
     stretches = max(1, most // 2)
-    kept: list[Point] = []
+    kept: Points = []
     for number in range(stretches):
         stretch = found[number * len(found) // stretches : (number + 1) * len(found) // stretches]
         ends = {min(stretch, key=lambda one: one[1]), max(stretch, key=lambda one: one[1])}
-        kept.extend(sorted(ends, key=lambda one: one[0]))
+        kept.extend(sorted(ends))
     return kept
 
 
@@ -55,20 +55,38 @@ def figures(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return told
 
 
-def summary(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The same as numbers: steps, tokens, firstLoss, lastLoss, bestLoss, and tokensPerSecond at the median."""
-    if not lines:
-        return {}
-    losses = [float(one["loss"]) for one in lines if is_number(one.get("loss"))]
-    speeds = [float(one["tokensPerSecond"]) for one in lines if is_number(one.get("tokensPerSecond"))]
-    told: dict[str, Any] = {"steps": lines[-1]["step"]}
-    if is_number(lines[-1].get("tokens")):
-        told["tokens"] = int(lines[-1]["tokens"])
-    if losses:
-        told |= {"firstLoss": losses[0], "lastLoss": losses[-1], "bestLoss": min(losses)}
-    if speeds:
-        told["tokensPerSecond"] = statistics.median(speeds)
-    return told
+    told: dict[str, Any] = {}
+    speeds = array.array("d")
+    for one in lines:
+        told["steps"] = one["step"]
+        if is_number(one.get("tokens")):
+            told["tokens"] = int(one["tokens"])
+        if is_number(one.get("loss")):
+            loss = float(one["loss"])
+            told |= {"firstLoss": told.get("firstLoss", loss), "lastLoss": loss}
+            told["bestLoss"] = min(told.get("bestLoss", loss), loss)
+        if is_number(one.get("tokensPerSecond")):
+            speeds.append(float(one["tokensPerSecond"]))
+    return told | ({"tokensPerSecond": statistics.median(speeds)} if speeds else {})
+
+
+def drawn(lines: Iterable[Mapping[str, Any]], count: int, most: int) -> dict[str, list[tuple[int, float, Any]]]:
+    """Of each key of LINES at most `most` points (step, value, tokens), as `thinned` has them of `count` lines.
+
+    Holds no more than that, however long the curve is.
+    """
+    stretches = max(1, most // 2)
+    found: dict[str, dict[int, tuple[Any, Any]]] = {key: {} for key in LINES}
+    for number, one in enumerate(lines):
+        place = number if count <= most else number * stretches // count
+        for key, ends in found.items():
+            if is_number(one.get(key)):
+                point = (one["step"], float(one[key]), one.get("tokens"))
+                low, high = ends.get(place, (point, point))
+                ends[place] = (point if point[1] < low[1] else low, point if point[1] > high[1] else high)
+    return {key: [point for pair in ends.values() for point in sorted({*pair})] for key, ends in found.items() if ends}
 
 
 def is_number(value: Any) -> bool:

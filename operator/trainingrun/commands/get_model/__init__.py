@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trainingrun.commands import options
-from trainingrun.commands.manifest import FAULTY, NOT_FOUND, OK, CommandError
+from trainingrun.commands.manifest import FAULTY, INTERRUPTED, NOT_FOUND, OK, CommandError
 
 if TYPE_CHECKING:
     from trainingrun.commands.get_model.copying import Release
@@ -57,10 +58,14 @@ def get_model(
     found = cluster.run(run)
     release = released(found, model[0] if model else None)
     begun = time.monotonic()
-    with Visit(Kubectl(cluster.namespace, context, kubeconfig), claim_of(found), image) as visit, _bar() as moved:
-        copy = Copy(visit, release, Path(target).absolute(), moved)
-        there = copy.is_there()
-        size = 0 if there else copy.make()
+    try:
+        with Visit(Kubectl(cluster.namespace, context, kubeconfig), claim_of(found), image) as visit, _bar() as moved:
+            copy = Copy(visit, release, Path(target).absolute(), moved)
+            there = copy.is_there()
+            size = 0 if there else copy.make()
+    except KeyboardInterrupt:
+        print(f"What has arrived stays in {target}.part; the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
     report = {"model": release.name, "folder": str(copy.target), "bytes": size, "sha256": release.sha256}
     if output != options.Output.TEXT:
         document(report, output)

@@ -6,6 +6,7 @@ checksums.sha256, and that file against the checksum which the release stage has
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -63,11 +64,10 @@ class Copy:
 
     def make(self) -> int:
         """Make the folder and yield its size in bytes; CommandError that names the file which stands in the way."""
-        with refused_writes(self.part):
+        with refused_writes(self.part), _alone(self.part):
             return self._make()
 
     def _make(self) -> int:
-        self.part.mkdir(parents=True, exist_ok=True)
         text = self._checksums()
         self._begin(text)
         sizes = {one["name"]: one["bytes"] for one in self.reader.document("files", self.release.folder)["files"]}
@@ -111,8 +111,8 @@ class Copy:
         """Keep what is there of this very release, and nothing of another."""
         file = self.part / CHECKSUMS
         if file.is_file() and file.read_text() != text:
-            shutil.rmtree(self.part)
-            self.part.mkdir()
+            for one in self.part.iterdir():
+                one.unlink()
         file.write_text(text)
 
     def _listed(self, text: str, sizes: dict[str, int]) -> dict[str, tuple[str, int]]:
@@ -220,6 +220,20 @@ def refused_writes(part: Path) -> Iterator[None]:
             "on from there.",
             MISUSED,
         ) from error
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """The folder, made where it is missing, while no other command copies into it."""
+    part.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise CommandError(f"Another command is copying into {part}: wait for it.", MISUSED) from error
+    finally:
+        os.close(descriptor)
 
 
 def _size(file: Path) -> int:

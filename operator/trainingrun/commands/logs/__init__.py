@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trainingrun.commands import options
-from trainingrun.commands.manifest import MISUSED, NOT_FOUND, OK, CommandError
+from trainingrun.commands.manifest import INTERRUPTED, MISUSED, NOT_FOUND, OK, CommandError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,16 +72,24 @@ def logs(
     found = cluster.run(run)
     _check_stage(found, stage)
     printer = Printer(output, timestamps)
-    if follow and not _ended(found, stage):
-        from trainingrun.commands.logs.live import Following
-
-        printer.print(line for line in Following(cluster, run, choice).lines() if choice.shows(line))
-        return OK
-    with Visit(Kubectl(cluster.namespace, context, kubeconfig), claim_of(found), image) as visit:
-        printer.print(Past(cluster, visit, found, choice).lines())
+    kubectl = Kubectl(cluster.namespace, context, kubeconfig)
+    try:
+        if follow and not _ended(found, stage):
+            printer.print(_following(cluster, run, choice))
+            return OK
+        with Visit(kubectl, claim_of(found), image) as visit:
+            printer.print(Past(cluster, visit, found, choice).lines())
+    except KeyboardInterrupt:
+        return INTERRUPTED
     if not printer.printed:
         raise CommandError(_nothing(found, choice), NOT_FOUND)
     return OK
+
+
+def _following(cluster: Cluster, run: str, choice: Choice) -> Iterator[Line]:
+    from trainingrun.commands.logs.live import Following
+
+    return (line for line in Following(cluster, run, choice).lines() if choice.shows(line))
 
 
 @dataclass

@@ -71,7 +71,9 @@ def _scores(runs: Sequence[Measured], over: str) -> Iterator[Panel]:
     if len(runs) == 1:
         for metric in dict.fromkeys(name.rpartition("/")[2] for name in names):
             tasks = [name for name in names if name.rpartition("/")[2] == metric]
-            yield from _panel(metric, [(name.rpartition("/")[0], *checkpoints[0], name) for name in tasks], over)
+            yield from _panel(
+                metric.replace("_", " "), [(name.rpartition("/")[0], *checkpoints[0], name) for name in tasks], over
+            )
         return
     for name in names:
         yield from _panel(name, [(run.name, run, steps, name) for run, steps in checkpoints], over)
@@ -87,7 +89,7 @@ def _panel(
         if scale and points:
             lines.append(Line(label, points))
     if lines:
-        yield Panel(title.replace("_", " "), tuple(lines), marked=True)
+        yield Panel(title, tuple(lines), marked=True)
 
 
 def _tokens_per_step(run: Measured) -> float:

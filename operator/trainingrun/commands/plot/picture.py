@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from trainingrun.commands.manifest import MISUSED, CommandError
+from trainingrun.commands.plot.axes import called
 
 if TYPE_CHECKING:
     from trainingrun.commands.plot.panels import Panel
@@ -43,7 +44,7 @@ def drawn(panels: Sequence[Panel], title: str, over: str) -> bytes:
 
 
 def _draw(place: Any, panel: Panel, over: str) -> None:
-    from matplotlib.ticker import EngFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     from trainingrun_workers.evaluate.plot import COLOURS
 
@@ -53,14 +54,15 @@ def _draw(place: Any, panel: Panel, over: str) -> None:
             color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number // len(COLOURS) % len(DASHES)],
             marker="o" if panel.marked or len(line.points) == 1 else "", markersize=4,
         )  # fmt: skip
+    words = FuncFormatter(lambda value, _: called(value))
     if panel.logarithmic:
         place.set_yscale("log")
-    else:
-        place.yaxis.set_major_formatter(EngFormatter(sep=""))
+        place.yaxis.set_minor_formatter(words)
+    place.yaxis.set_major_formatter(words)
     place.set_title(panel.title, loc="left", fontweight="bold", fontsize=10)
     place.set_xlabel(over)
     place.xaxis.set_major_locator(MaxNLocator(nbins=6))
-    place.xaxis.set_major_formatter(EngFormatter(sep=""))
+    place.xaxis.set_major_formatter(words)
     place.tick_params(length=0)
     if len(panel.lines) > 1 or panel.marked:
         place.legend(loc="best", fontsize=8)

@@ -1,5 +1,6 @@
 """A released folder comes off a volume whole, or not under its name."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from trainingrun.cli import main
+from trainingrun.commands.get_model.copying import Copy
 from trainingrun_workers.release.assembly import write_checksums
 from unit.trainingrun.commands.world import World
 
@@ -98,6 +100,29 @@ def test_what_is_there_of_another_release_is_not_mixed_in(released: World, tmp_p
     (part / "stray.bin").write_bytes(b"x")
     assert main(["get-model", "tiny", str(tmp_path / "model")]) == 0
     assert content(tmp_path / "model") == FILES
+
+
+def test_ctrl_c_says_that_the_next_goes_on(
+    released: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Copy, "_append", interrupted)
+    assert main(["get-model", "tiny", str(tmp_path / "model")]) == 130
+    assert capsys.readouterr().err.endswith("model.part; the same command goes on from there.\n")
+    assert released.left == []
+
+
+def test_two_commands_do_not_copy_into_one_place(released: World, tmp_path: Path, capsys: Capture) -> None:
+    part = tmp_path / "model.part"
+    part.mkdir()
+    descriptor = os.open(part, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert main(["get-model", "tiny", str(tmp_path / "model")]) == 2
+    os.close(descriptor)
+    assert capsys.readouterr().err == f"Another command is copying into {part}: wait for it.\n"
+    assert released.visits == 0
 
 
 def test_a_file_that_is_damaged_on_the_volume_is_named(released: World, tmp_path: Path, capsys: Capture) -> None:

@@ -1,6 +1,9 @@
 """What pods have printed: from the cluster while they are there, from the volume afterwards, in the order of time."""
 
+import contextlib
 import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -119,7 +122,7 @@ def test_since_leaves_out_what_is_older_wherever_it_lies(
         (
             ["tiny", "--attempt", "7"],
             4,
-            "Nothing that run tiny has printed fits: ask for less, or with --attempt all.\n",
+            "Nothing that run tiny has printed fits: ask for less, or use --attempt all.\n",
         ),
     ],
 )
@@ -248,6 +251,25 @@ def test_the_newest_attempt_is_that_of_each_stage() -> None:
     assert newest(sources, Choice(attempt="all")) == sources
     logs = [{"stage": "convert", "attempt": 3, "index": 0, "file": "old"}]
     assert kept(logs, Choice(), [Source("convert", 12, 0)]) == []
+
+
+def test_ctrl_c_and_a_reader_that_has_seen_enough_are_no_errors(
+    world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_run(status=status(pretrain="Running"))
+    world.add_pod(a_pod("m", "pretrain", 1), at(1, "[rank 0] a"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with monkeypatch.context() as patch, contextlib.suppress(BrokenPipeError), os.fdopen(writer, "w") as broken:
+        patch.setattr(sys, "stdout", broken)
+        assert main(["logs", "tiny"]) == 0
+
+    def interrupted(pod: str, **options: str) -> Iterator[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(world, "log_lines", interrupted)
+    assert main(["logs", "tiny"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_a_thousand_lines_a_second_are_shown_as_they_are(world: World, capsys: Capture, tmp_path: Path) -> None:

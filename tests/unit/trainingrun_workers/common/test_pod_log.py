@@ -34,7 +34,7 @@ def test_what_is_printed_lies_on_the_volume_line_by_line_behind_its_time(tmp_pat
         sys.stdout.write("10 %\r90 %\r")
         sys.stdout.write("100 %\nnot ended")
     print("afterwards")
-    assert texts(path) == ["one", "two", "three", "100 %"]
+    assert texts(path) == ["one", "two", "three", "100 %", "not ended"]
 
 
 def test_a_crash_has_its_traceback_there_too(tmp_path: Path) -> None:

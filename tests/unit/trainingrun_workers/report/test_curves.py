@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from trainingrun_workers.report.curves import POINTS, figures, points, read_curve, thinned
+from trainingrun_workers.report.curves import POINTS, drawn, figures, points, read_curve, thinned
 
 
 def test_a_spike_of_a_long_run_is_still_there() -> None:
@@ -29,6 +29,15 @@ def test_the_figures_of_a_curve(tmp_path: Path) -> None:
     assert figures(read_curve(tmp_path)) == {
         "steps": "30", "tokens": "3,000", "loss": "8.000 → 4.500, at best 4.000", "tokens/s, median": "70",
     }  # fmt: skip
+
+
+def test_a_long_curve_is_thinned_on_its_way_as_it_would_be_at_once() -> None:
+    lines = [{"step": step, "loss": float(step * 7919 % 1009), "tokens": step * 10} for step in range(50_000)]
+    found = drawn(iter(lines), len(lines), POINTS)
+    assert set(found) == {"loss"}
+    assert [(step, value) for step, value, _ in found["loss"]] == points(lines, "loss")
+    assert all(tokens == step * 10 for step, _, tokens in found["loss"])
+    assert [step for step, *_ in drawn(lines[:5], 5, POINTS)["loss"]] == [0, 1, 2, 3, 4]
 
 
 def test_a_stage_without_a_curve_has_no_figures(tmp_path: Path) -> None:
