@@ -19,6 +19,7 @@ from trainingrun.commands import (
     artifacts,
     check,
     compare,
+    dashboard,
     doctor,
     estimate,
     freeing,
@@ -41,7 +42,7 @@ from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, Co
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
     init, check, plan, translate, estimate, doctor,
-    status, logs, plot, compare, suspend, resume, retry, restart_from, freeing,
+    status, logs, plot, compare, dashboard, suspend, resume, retry, restart_from, freeing,
     artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"
