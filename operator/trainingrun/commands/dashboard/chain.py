@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trainingrun.api.status import StageStatus
 from trainingrun.api.training_run import TrainingRunSpec
-from trainingrun.plan.summary import duration
+from trainingrun.plan.times import duration
 from trainingrun.stages.instances import Instance, instances
 
 BASE: Final = "base model"

@@ -30,7 +30,7 @@ def seconds_since(time: str | None, now: float) -> float | None:
 
 def lasted(seconds: float | None) -> str:
     """Seconds for people: 45s, 3m20s, 5h10m, 12d3h; – where there are none."""
-    from trainingrun.plan.summary import duration
+    from trainingrun.plan.times import duration
 
     return duration(int(seconds)) or "–" if seconds is not None else "–"
 
