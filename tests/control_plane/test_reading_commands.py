@@ -52,13 +52,16 @@ def test_a_log_that_no_kubelet_gives_is_one_sentence(
     assert error.count("\n") == 1, error
 
 
-def test_without_the_operators_images_a_claim_is_not_visited(api: Api, command: Command, manifest: Object) -> None:
+def test_without_the_operators_images_a_claim_is_not_visited(
+    api: Api, command: Command, manifest: Object, tmp_path: Path
+) -> None:
     a_run_that_trained(api, manifest)
-    for words in (("logs", "tiny"), ("plot", "tiny"), ("get-model", "tiny", "/nowhere/model")):
+    for words in (("logs", "tiny"), ("plot", "tiny"), ("get-model", "tiny", str(tmp_path / "model"))):
         code, said, error = command(*words)
         assert code != 0 and said == ""
         assert error.count("\n") == 1, error
     assert "name its tokenize image with --image" in command("plot", "tiny")[2]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pod_that_nobody_starts_is_taken_away_again(
