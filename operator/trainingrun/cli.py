@@ -97,6 +97,18 @@ def application() -> typer.Typer:
     return app
 
 
+def commands_table() -> str:
+    """Markdown: every command with its arguments and what it does, as docs/cli.md has it."""
+    from typer.main import get_command
+
+    group: Any = get_command(application())
+    lines = ["| command | what it does |", "| --- | --- |"]
+    for name, command in group.commands.items():
+        words = [str(one.metavar) for one in command.params if one.param_type_name == "argument"]
+        lines.append(f"| `{' '.join([PROGRAM, name, *words])}` | {command.help.splitlines()[0]} |")
+    return "\n".join(lines) + "\n"
+
+
 class _ReaderGoneError(Exception):
     """A broken pipe, in a guise that typer does not make exit code 1 of."""
 

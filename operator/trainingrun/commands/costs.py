@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from trainingrun.api.status import StageStatus, TrainingRunStatus
-from trainingrun.api.training_run import TrainingRun, TrainingRunSpec, parse_status
+from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
+from trainingrun.commands.view.run import status_of
 from trainingrun.commands.view.words import count, hours, lasted
 from trainingrun.stages.instances import GANG_KINDS, instances
 
@@ -95,11 +96,12 @@ class Costs:
 
 def costs_of(run: Raw) -> Costs:
     """The costs of a run; without GPUs where its spec is of another version."""
+    status = status_of(run)
     try:
         spec = TrainingRun.from_object(run).spec
     except ValidationError:
-        return Costs(parse_status(run.get("status") or {}), {})
-    return Costs(parse_status(run.get("status") or {}), dict(_gpus(spec)))
+        return Costs(status, {})
+    return Costs(status, dict(_gpus(spec)))
 
 
 def _gpus(spec: TrainingRunSpec) -> Iterator[tuple[str, int]]:

@@ -44,9 +44,11 @@ def gc(
     from trainingrun.commands.access import connect
     from trainingrun.commands.volume_pod import Kubectl
 
-    cluster = connect(kubeconfig, context, namespace)
-    options = Options(claim or _only_claim(cluster), remove_unused=True, releases=releases, older_than=older_than)
-    kubectl = Kubectl(cluster.namespace, context, kubeconfig)
+    if claim is None:
+        cluster = connect(kubeconfig, context, namespace)
+        claim, namespace = only_claim(cluster), cluster.namespace
+    options = Options(claim, remove_unused=True, releases=releases, older_than=older_than)
+    kubectl = Kubectl(namespace, context, kubeconfig)
     report = artifacts.carry_out(options, kubectl, image, timeout)
     if output is Output.TEXT:
         print(artifacts.text(report, options))
@@ -72,7 +74,7 @@ def _question(report: Mapping[str, Any], options: Options) -> str:
     return f"Free {artifacts.size(freed)} on {options.claim}?"
 
 
-def _only_claim(cluster: Cluster) -> str:
+def only_claim(cluster: Cluster) -> str:
     """The claim that all runs of the namespace are on."""
     from trainingrun.commands.artifact_users import claim_of
 

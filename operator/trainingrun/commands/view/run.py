@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import ValidationError
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from trainingrun.api.status import TrainingRunStatus
 from trainingrun.api.training_run import parse_status
+from trainingrun.commands.manifest import NO_CLUSTER, CommandError
 from trainingrun.commands.view import history
 from trainingrun.commands.view.stages import NARROW, stages
 from trainingrun.commands.view.words import SIGNS, STYLES, lasted, seconds_since
@@ -33,7 +35,7 @@ class RunView:
     @property
     def status(self) -> TrainingRunStatus:
         """What the operator said; of a run that it has not seen yet, nothing."""
-        return parse_status(self.raw.get("status") or {})
+        return status_of(self.raw)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Rich's own protocol."""
@@ -78,9 +80,22 @@ def phase_of(raw: Raw, status: TrainingRunStatus) -> str:
     return "Suspended" if asked and status.phase in ("Pending", "Waiting") else status.phase
 
 
+def status_of(raw: Raw) -> TrainingRunStatus:
+    """A run's status; CommandError where it is of a version that this one can't read."""
+    try:
+        return parse_status(raw.get("status") or {})
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise CommandError(
+            f"The status of {raw['metadata']['name']} is of another version than this command "
+            f"(status.{where}): use the command of the cluster's version, or print it with -o yaml.",
+            NO_CLUSTER,
+        ) from error
+
+
 def line(raw: Raw, now: float) -> str:
     """A run in one line without colour, for logs of a watch."""
-    status = parse_status(raw.get("status") or {})
+    status = status_of(raw)
     parts = [phase_of(raw, status), status.stage or "", status.progress or ""]
     parts += [f"loss {status.loss}"] if status.loss else []
     parts += [f"{status.eta} left"] if status.eta else []
@@ -100,7 +115,7 @@ def table(runs: Iterable[Raw], now: float, width: int, everywhere: bool) -> Rend
 
 
 def _cells(raw: Raw, now: float, names: list[str]) -> Iterator[RenderableType]:
-    status, metadata = parse_status(raw.get("status") or {}), raw["metadata"]
+    status, metadata = status_of(raw), raw["metadata"]
     phase = phase_of(raw, status)
     cells: dict[str, RenderableType] = {
         "namespace": metadata.get("namespace", ""),

@@ -16,6 +16,7 @@ from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.commands.view.words import SIGNS, STYLES, lasted, seconds_since, sparkline
 
 NARROW: Final = 80  # columns below which a stage gets fewer of its own
+TINY: Final = 50  # below which its sign alone tells its phase
 SPARK: Final = 32
 TRAINING: Final = ("pretrain", *TUNING_KINDS)
 
@@ -25,11 +26,11 @@ def stages(status: TrainingRunStatus, now: float, width: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 3, 16))
     table.add_column(no_wrap=True)
-    table.add_column(width=10 if width < NARROW else 24)
+    table.add_column(width=24 if width >= NARROW else 10 if width >= TINY else 4)
     for _ in range(2 if width < NARROW else 3):
         table.add_column(no_wrap=True, justify="right")
     for stage in status.stages:
-        cells = [_name(stage), Text(_phase(stage), STYLES[stage.phase]), _bar(stage), Text(_steps(stage, width))]
+        cells = [_name(stage), Text(_phase(stage, width), STYLES[stage.phase]), _bar(stage), Text(_steps(stage, width))]
         cells.append(Text(_time(stage, now)))
         if width >= NARROW:
             cells.append(Text(_attempts(stage), "dim"))
@@ -42,17 +43,24 @@ def _name(stage: StageStatus) -> Text:
     return Text.assemble((f"{SIGNS[stage.phase]:2} ", STYLES[stage.phase]), stage.name)
 
 
-def _phase(stage: StageStatus) -> str:
+def _phase(stage: StageStatus, width: int) -> str:
+    if width < TINY:
+        return ""
     return "done" if stage.phase == "Succeeded" else stage.phase.lower()
 
 
 def _bar(stage: StageStatus) -> RenderableType:
     if stage.phase == "Succeeded":
-        return ProgressBar(total=1, completed=1)
+        return ProgressBar(total=1, completed=1, finished_style="green")
     progress = stage.progress
     if progress is None or not progress.total:
         return Text("")
-    return ProgressBar(total=progress.total, completed=min(progress.step, progress.total))
+    return ProgressBar(
+        total=progress.total,
+        completed=min(progress.step, progress.total),
+        complete_style="cyan",
+        finished_style="green",
+    )
 
 
 def _steps(stage: StageStatus, width: int) -> str:

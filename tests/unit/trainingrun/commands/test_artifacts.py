@@ -1,5 +1,6 @@
 """`trainingrun artifacts`, with the worker's real code on a real folder; only the API server is a stand-in."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from builders import a_manifest, with_uid
 from trainingrun.cli import main
-from trainingrun.commands import volume_pod
+from trainingrun.commands import acting, freeing, volume_pod
 from trainingrun.commands.artifact_users import referred
 from trainingrun.commands.artifacts import table
 from trainingrun.commands.manifest import CommandError
@@ -273,3 +275,32 @@ def test_a_kubectl_that_is_missing_or_refuses_is_told(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(CommandError, match="kubectl get pods failed: forbidden: -n ns get pods -o json"):
         volume_pod.Kubectl("ns", program=str(program)).get("pods")
+
+
+def test_gc_frees_what_no_run_refers_to_when_somebody_says_yes(
+    cluster: Cluster, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(cluster.volume, *folders_of(), "artifacts/tokens/left")
+    cluster.runs = [a_run("one", storage={"claimName": "data"})]
+    before = there(cluster.volume)
+    assert main(["gc", "data"]) == 2  # with nobody to ask
+    monkeypatch.setattr(acting, "at_a_terminal", lambda: True)
+    for answer, left in (("n", before), ("y", before - {"artifacts/tokens/left"})):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
+        assert main(["gc", "data"]) == 0
+        assert there(cluster.volume) == left
+    said = capsys.readouterr()
+    assert "Free 1 kB on data? [y/N]:" in said.err
+    assert "Removed: artifacts/tokens/left\n1 folder removed.\n" in said.out
+    assert main(["gc", "data"]) == 0  # nothing is left to ask about
+
+
+def test_gc_on_no_claim_takes_the_one_of_all_runs() -> None:
+    def runs(*claims: str) -> Any:
+        return SimpleNamespace(namespace="ns", runs=lambda: [a_run(storage={"claimName": one}) for one in claims])
+
+    assert freeing.only_claim(runs("data", "data")) == "data"
+    with pytest.raises(CommandError, match="The runs of namespace ns are on a, b: name one"):
+        freeing.only_claim(runs("b", "a"))
+    with pytest.raises(CommandError, match="There is no run in namespace ns: name the claim"):
+        freeing.only_claim(runs())
