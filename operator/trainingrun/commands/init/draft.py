@@ -90,11 +90,18 @@ def draft(wanted: Wanted) -> Draft:
     if not wanted.claim:
         spec["storage"]["claim"]["size"] = found.claim
     material = Material(
-        wanted.nanotron, wanted.axolotl, post.places, wanted.pretraining, found,
+        wanted.nanotron, wanted.axolotl, post.places, wanted.pretraining, found, _length(name, spec, wanted),
         wanted.tokens if wanted.nanotron is not None else None, wanted.vocabulary,
     )  # fmt: skip
     notices = [*contradictions(material), *notices, *_storage(wanted, found), *_evaluation(spec)]
     return Draft(manifest(name, spec), tuple(dict.fromkeys(notices)), found, _sources(wanted))
+
+
+def _length(name: str, spec: Mapping[str, Any], wanted: Wanted) -> tuple[int, str]:
+    """Tokens of a sequence in pretraining, and who says so."""
+    file, one = wanted.nanotron, wanted.preset
+    says = file.where("tokens.sequence_length") if file is not None else f"preset {one.name}" if one is not None else ""
+    return context(name, spec).translated.pretrain.sequence_length, says
 
 
 def _figures(name: str, spec: Mapping[str, Any], speed: Speed, unique: int | None) -> Figures:
