@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -166,7 +167,9 @@ def _limit(name: str, item: Mapping[str, Mapping[str, str]], needs: Needs | None
 
 
 def _number(text: object) -> float:
+    """The number of a quantity; those with exponents, such as 1e3, and below a thousandth (5u) are quantities too."""
+    exponent = re.fullmatch(r"\d+(\.\d+)?[eE]-?\d+", str(text))
     try:
-        return quantity(str(text))
+        return float(str(text)) if exponent else quantity(str(text))
     except ValueError:
         return 0.0

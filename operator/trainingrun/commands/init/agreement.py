@@ -42,6 +42,7 @@ class Material:
     places: Mapping[str, str]  # path in the spec of an Axolotl configuration, by its source
     pretraining: BatchScript | None  # the script that starts it
     figures: Figures
+    trained_length: tuple[int, str]  # tokens of a sequence in pretraining, and who says so
     expected_tokens: int | None = None  # what somebody says they are
     vocabulary: int | None = None  # ids of the tokenizer that was found
 
@@ -119,15 +120,14 @@ def _vocabulary(material: Material) -> Iterator[Notice]:
 
 
 def _lengths(material: Material) -> Iterator[Notice]:
-    trained = material.nanotron.get("tokens.sequence_length") if material.nanotron is not None else None
+    trained, where = material.trained_length
     for file in material.axolotl:
         length = file.get("sequence_len")
-        if not isinstance(trained, int) or not isinstance(length, int) or length == trained or _is_cpt(material, file):
+        if not isinstance(length, int) or length == trained or _is_cpt(material, file):
             continue
-        assert material.nanotron is not None
         what = (
             f"{file.where('sequence_len')} says sequence_len {length:,}, but pretraining "
-            f"({material.nanotron.where('tokens.sequence_length')}) has sequence_length {trained:,}"
+            f"({where}) has sequence_length {trained:,}"
         )
         place = f"{material.places[file.source]}.sequence_len"
         if length > trained:

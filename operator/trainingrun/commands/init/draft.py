@@ -19,7 +19,7 @@ from trainingrun.commands.init.from_script import gang
 from trainingrun.commands.init.gang_size import Part
 from trainingrun.commands.init.notices import Notice, assumed
 from trainingrun.commands.init.presets import Preset, preset
-from trainingrun.commands.init.settled import context, manifest, settle
+from trainingrun.commands.init.settled import UnsettledError, context, manifest, settle
 from trainingrun.commands.init.written import written
 
 ANY_SIZE: Final = "1Ti"  # of the claim until its size is known
@@ -86,15 +86,29 @@ def draft(wanted: Wanted) -> Draft:
     spec = {key: spec[key] for key in sorted(spec, key=_ORDER.index)}
     notices = [*base.notices, *post.notices, *settle(name, spec, _where(wanted, post))]
     unique = wanted.preset.source.tokens if wanted.preset is not None else None
-    found = figures(context(name, spec), wanted.speed, unique)
+    found = _figures(name, spec, wanted.speed, unique)
     if not wanted.claim:
         spec["storage"]["claim"]["size"] = found.claim
     material = Material(
-        wanted.nanotron, wanted.axolotl, post.places, wanted.pretraining, found,
+        wanted.nanotron, wanted.axolotl, post.places, wanted.pretraining, found, _length(name, spec, wanted),
         wanted.tokens if wanted.nanotron is not None else None, wanted.vocabulary,
     )  # fmt: skip
     notices = [*contradictions(material), *notices, *_storage(wanted, found), *_evaluation(spec)]
     return Draft(manifest(name, spec), tuple(dict.fromkeys(notices)), found, _sources(wanted))
+
+
+def _length(name: str, spec: Mapping[str, Any], wanted: Wanted) -> tuple[int, str]:
+    """Tokens of a sequence in pretraining, and who says so."""
+    file, one = wanted.nanotron, wanted.preset
+    says = file.where("tokens.sequence_length") if file is not None else f"preset {one.name}" if one is not None else ""
+    return context(name, spec).translated.pretrain.sequence_length, says
+
+
+def _figures(name: str, spec: Mapping[str, Any], speed: Speed, unique: int | None) -> Figures:
+    try:
+        return figures(context(name, spec), speed, unique)
+    except OverflowError as error:
+        raise UnsettledError("The configuration's sizes are beyond any computer: look at its numbers.") from error
 
 
 _ORDER: Final = ("storage", "tokenizer", "data", "tokenize", "pretrain", "evaluate", "variants", "release")

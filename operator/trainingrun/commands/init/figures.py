@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api.nanotron_size import flops_per_token, token_bytes
-from trainingrun.plan.preview import due
 from trainingrun.stages.context import Context
 
 # Dense bfloat16 in TFLOP/s, by NVIDIA's data sheets (SXM; PCIe for the L40S).
@@ -103,11 +102,18 @@ def figures(context: Context, speed: Speed, unique_tokens: int | None = None) ->
         tokens_per_step=translated.tokens_per_step,
         token_files=min(tokens, unique_tokens or tokens) * token_bytes(translated.vocab_size),
         checkpoints=saved * translated.parameters * CHECKPOINT_BYTES[dtype],
-        models=(len(due(context)) + 1) * translated.parameters * MODEL_BYTES[dtype],
+        models=(converted(context) + 1) * translated.parameters * MODEL_BYTES[dtype],
         gpus=spec.pretrain.nodes * spec.pretrain.gpus_per_node,
         gpu_days=tokens * per_token / (speed.tflops * 1e12) / 86_400,
         speed=speed,
     )
+
+
+def converted(context: Context) -> int:
+    """How many checkpoints become models: those that plan.preview.due lists, which is long for a wrong train_steps."""
+    total, evaluate = context.translated.pretrain.total_steps, context.run.spec.evaluate
+    chosen = evaluate.checkpoints if evaluate is not None else None
+    return 1 if chosen is None else math.ceil(total / chosen.every) + chosen.initial
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

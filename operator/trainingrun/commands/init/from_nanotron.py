@@ -82,8 +82,10 @@ def _data(file: ConfigFile, config: dict[str, Any]) -> Part:
     if not sources:
         return _no_data(file)
     weights = [_weights(dataset) for dataset in datasets]
-    notices = list(_said(file, folders, sources, weights))
     shares = weights[0] if len(weights) == 1 else None
+    if shares is not None:
+        sources = {name: path for name, path in sources.items() if shares[name] > 0} or sources
+    notices = list(_said(file, folders, sources, weights))
     if len(found) == 1:
         _forget_folders(found[0]["data"])
     else:
@@ -112,7 +114,7 @@ def _folders(dataset: Mapping[str, Any]) -> list[str]:
     given = dataset.get("dataset_folder")
     if isinstance(given, dict):  # with weights as its values, as older configurations have it
         return [str(one) for one in given]
-    return [given] if isinstance(given, str) else [str(one) for one in given or ()]
+    return [given] if isinstance(given, str) else [str(one) for one in given] if isinstance(given, list) else []
 
 
 def _weights(dataset: Mapping[str, Any]) -> dict[str, float] | None:
@@ -135,13 +137,14 @@ def _is_number(value: Any) -> bool:
 
 def source_of(folder: str) -> tuple[str, str]:
     """The name and the likely folder of the text whose tokens lie in a folder, such as web/000_tokenized_output."""
-    parts = list(PurePosixPath(folder).parts)
+    scheme, separator, inside = folder.rpartition("://")
+    parts = [one for one in PurePosixPath(inside).parts if one != ".."]
     while len(parts) > 1 and (_TOKENS.fullmatch(parts[-1]) or re.fullmatch(r"\d+", parts[-1])):
         parts.pop()
     if parts:
         parts[-1] = _TOKENS.sub("", parts[-1]) or parts[-1]
-    path = str(PurePosixPath(*parts)) if parts else folder
-    return source_name(PurePosixPath(path).name), path
+    path = str(PurePosixPath(*parts)) if parts else "raw/text"
+    return source_name(PurePosixPath(path).name), scheme + separator + path
 
 
 def source_name(text: str) -> str:

@@ -31,7 +31,7 @@ class Part:
 
 def gang_size(script: BatchScript | None, world: World | None, place: str) -> Part:
     """nodes and gpusPerNode; `place` is where they stand, such as spec.pretrain."""
-    if script is None or script.nodes is None or _gpus(script, world) is None:
+    if script is None or not script.nodes or _gpus(script, world) is None:
         return _spread(script, world, place)
     nodes, gpus = script.nodes, _gpus(script, world) or 0
     notices = [*_allocated_and_launched(script, gpus, world, place), *_remarks(script, place)]
@@ -53,9 +53,9 @@ def _gpus(script: BatchScript, world: World | None) -> int | None:
     """GPUs a node: where the allocation and the launch disagree, what fits the configuration, else the allocation."""
     allocated, launched = script.gpus, script.launched("nproc-per-node")
     if allocated is None or launched is None:
-        return allocated[0] if allocated else launched
+        return (allocated[0] if allocated else launched) or None  # gpu:0 is how jobs without GPUs say so
     fits = world is not None and world.processes == (script.nodes or 1) * launched
-    return launched if fits else allocated[0]
+    return (launched if fits else allocated[0]) or None
 
 
 def _allocated_and_launched(script: BatchScript, gpus: int, world: World | None, place: str) -> Iterator[Notice]:

@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from trainingrun.api import names
 from trainingrun.api.key_kinds import shown
 from trainingrun.api.nanotron_keys import NANOTRON_TABLE
 from trainingrun.api.notes import Note
 from trainingrun.api.training_run import TrainingRun
+from trainingrun.commands.init.config_file import value_at
 from trainingrun.commands.init.notices import Notice, assumed, contradiction, lost, unused, warned
 from trainingrun.stages.context import Context
 from trainingrun.stages.settings import Settings
@@ -55,8 +58,16 @@ def manifest(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def context(name: str, spec: Mapping[str, Any]) -> Context:
-    """The run with all that follows from it; pydantic.ValidationError where its fields are wrong."""
-    return Context(TrainingRun.from_object(manifest(name, spec)), Settings())
+    """The run with all that follows from it; UnsettledError where a field takes no such value."""
+    try:
+        return Context(TrainingRun.from_object(manifest(name, spec)), Settings())
+    except ValidationError as error:
+        raise UnsettledError("\n".join(_refused(one) for one in error.errors(include_url=False))) from error
+
+
+def _refused(fault: Mapping[str, Any]) -> str:
+    place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in fault["loc"])
+    return f"spec{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, but would be {shown(fault['input'])}."
 
 
 def settle(name: str, spec: dict[str, Any], where: Callable[[str], str]) -> list[Notice]:
@@ -136,9 +147,13 @@ def _step(found: Any, part: str) -> Any:
 
 def _shorter_decay(spec: dict[str, Any]) -> str | None:
     """A decay that ends with the last step; a start behind it moves forward."""
-    config = spec["pretrain"]["config"]
-    schedule, steps = config["optimizer"]["learning_rate_scheduler"], config["tokens"]["train_steps"]
+    schedule = value_at(spec, f"pretrain.config.{_SCHEDULE}")
+    steps = value_at(spec, "pretrain.config.tokens.train_steps")
+    if not isinstance(schedule, dict) or not all(_is_whole(one) for one in (steps, schedule.get("lr_decay_steps"))):
+        return None
     start = schedule.get("lr_decay_starting_step", schedule.get("lr_warmup_steps", 0))
+    if not _is_whole(start):
+        return None
     if start >= steps:
         start = max(steps - schedule["lr_decay_steps"], 0)
         schedule["lr_decay_starting_step"] = start
@@ -149,11 +164,17 @@ def _shorter_decay(spec: dict[str, Any]) -> str | None:
 def _other_dp(spec: dict[str, Any]) -> str | None:
     """As many replicas as the GPUs make, where they make a whole number of them."""
     pretrain = spec["pretrain"]
-    sizes, processes = pretrain["config"]["parallelism"], pretrain["nodes"] * max(pretrain["gpusPerNode"], 1)
+    sizes, processes = value_at(pretrain, "config.parallelism"), pretrain["nodes"] * max(pretrain["gpusPerNode"], 1)
+    if not isinstance(sizes, dict) or not all(_is_whole(sizes.get(one)) and sizes[one] for one in ("tp", "pp")):
+        return None
     if processes % (sizes["tp"] * sizes["pp"]):
         return None
     sizes["dp"] = processes // (sizes["tp"] * sizes["pp"])
     return f"dp {sizes['dp']} is written, with which a step has another number of tokens."
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 MENDS: Final[Mapping[str, Mend]] = {

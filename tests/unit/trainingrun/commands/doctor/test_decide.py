@@ -310,6 +310,12 @@ def test_rights_that_lack_are_told_by_what_they_are_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(("hard", "wrong"), [("1e3", False), ("1k", False), ("0", True), ("1e0", True)])
+def test_quantities_are_read_in_every_spelling(hard: str, wrong: bool) -> None:
+    quota = an_object("team", spec={"hard": {"pods": hard}}, status={"used": {"pods": "1"}})
+    assert bool(faults(decide(dataclasses.replace(FIT, quotas=[quota])))) == wrong
+
+
 def test_two_operators_in_one_cluster_are_worth_a_look() -> None:
     twice = [a_deployment(IMAGES=IMAGES), a_deployment("other", IMAGES=IMAGES)]
     (found,) = faults(decide(dataclasses.replace(FIT, operators=twice)))

@@ -1,11 +1,15 @@
 """Configurations of nanotron as others have them, and those of Axolotl that need a mend."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from trainingrun.api import manifest_text
 from trainingrun.commands.init.config_file import ConfigFile, UnreadableError, read_config
 from trainingrun.commands.init.draft import Draft, Wanted, draft
 from trainingrun.commands.init.figures import Speed
@@ -39,7 +43,9 @@ def a_stage(name: str, start: int, folders: list[str], weights: list[float] | No
         ("/data/FineWeb-2.ita/tokenized", ("fineweb-2-ita", "/data/FineWeb-2.ita")),
         ("web-tokens-llama", ("web", "web")),
         ("tokenized", ("tokenized", "tokenized")),
-        ("s3://bucket/web/standard/0_1", ("0-1", "s3:/bucket/web/standard/0_1")),
+        ("s3://bucket/web/standard/0_tokens", ("standard", "s3://bucket/web/standard")),
+        ("../data/web/tokenized", ("web", "data/web")),
+        ("..", ("text", "raw/text")),
     ],
 )
 def test_the_source_of_a_folder_of_tokens(folder: str, source: tuple[str, str]) -> None:
@@ -102,6 +108,31 @@ def test_a_configuration_without_data_or_tokenizer_says_where_to_put_them() -> N
     assert made.manifest["metadata"]["name"] == "run"
     assert made.manifest["spec"]["tokenizer"] == {"path": "models/tokenizer"}
     assert made.manifest["spec"]["data"] == [{"name": "text", "path": "raw/text"}]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10**12) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+KEYS = sorted(path for path in a_config().lines if "[" not in path)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(KEYS), JUNK)
+def test_whatever_a_value_is_a_manifest_comes_of_it_or_a_sentence(path: str, junk: Any) -> None:
+    content = copy.deepcopy(a_config().content)
+    *sections, key = path.split(".")
+    inner = content
+    for section in sections:
+        inner = inner[section]
+    inner[key] = junk
+    try:
+        made = draft(Wanted(Speed("a100"), nanotron=ConfigFile("cfg.yaml", content, a_config().lines)))
+    except UnsettledError as error:
+        assert str(error).rstrip().endswith((".", "?"))
+        return
+    assert manifest_text.read(made.text, "run.yaml").metadata.name == made.manifest["metadata"]["name"]
 
 
 def test_conversations_of_an_old_type_are_written_in_todays() -> None:

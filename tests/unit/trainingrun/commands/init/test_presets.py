@@ -9,8 +9,10 @@ import yaml
 from trainingrun.api.nanotron_size import flops_per_token
 from trainingrun.cli import main
 from trainingrun.commands.init.draft import Wanted, draft
-from trainingrun.commands.init.figures import Speed, claim_for
+from trainingrun.commands.init.figures import Speed, claim_for, converted
 from trainingrun.commands.init.presets import PRESETS
+from trainingrun.commands.init.settled import context
+from trainingrun.plan.preview import due
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -60,6 +62,14 @@ def test_more_tokens_than_the_source_has_take_no_more_disk_and_are_told() -> Non
     made = draft(Wanted(Speed("a100"), preset=one, tokens=4 * one.source.tokens))
     assert made.figures.token_files == one.source.tokens * 2
     assert "it is read 4.0 times" in " ".join(made.text.replace("#", " ").split())
+
+
+def test_as_many_models_are_reckoned_with_as_are_made() -> None:
+    made = draft(Wanted(Speed("a100"), preset=PRESETS["0.4b"]))
+    spec = made.manifest["spec"]
+    for evaluate in (spec["evaluate"], None, {"taskSets": ["en"], "checkpoints": {"every": 20_000, "initial": True}}):
+        run = context("tiny", spec | {"evaluate": evaluate})
+        assert converted(run) == len(due(run))
 
 
 @pytest.mark.parametrize(("size", "quantity"), [(1, "1Gi"), (100 * 2**30, "120Gi"), (1000 * 2**30, "1200Gi")])

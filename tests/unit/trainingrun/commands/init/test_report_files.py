@@ -154,6 +154,15 @@ def test_lengths_tokenizers_and_vocabularies_are_compared(folder: Path) -> None:
         assert sentence in found
 
 
+def test_a_configuration_for_a_variant_goes_with_a_preset_and_is_compared_with_it(folder: Path) -> None:
+    made = draft(a_wanted(preset="0.1b", axolotl=(AXOLOTL,)))
+    assert [one["name"] for one in made.manifest["spec"]["variants"]] == ["opendata"]
+    assert (
+        f"{AXOLOTL} line 21 says sequence_len 4,096, but pretraining (preset 0.1b) has sequence_length 2,048: "
+        "positions beyond it were never trained; put a cpt stage before it."
+    ) in said(made)
+
+
 def test_a_script_whose_configuration_is_not_here_names_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / NANOTRON).unlink()
     assert main(["init", "--from-sbatch", "pretrain.sh"]) == 2
