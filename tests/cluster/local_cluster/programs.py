@@ -73,9 +73,10 @@ PROGRAMS = {
         data={"definitions": "sigs.k8s.io/scheduler-plugins config/crd/bases"},
     ),
     "versitygw": Program({"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=60),  # an S3 server
+    "crane": Program({"crane": "github.com/google/go-containerregistry/cmd/crane"}, seconds=40),  # copies images
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
-ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw")
+ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "crane")
 
 
 def content_hash(folder: Path, program: Program) -> str:
