@@ -27,6 +27,7 @@ class Release:
         """Nothing is installed yet; the chart's test finds the operator at `report_url`."""
         self.api, self.folder, self.report_url = api, folder, report_url
         self.said: list[str] = []  # what the hooks' containers printed
+        self._seen: set[str] = set()  # uids of the hooks that were played
 
     def helm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A helm command, whatever it yields."""
@@ -60,11 +61,10 @@ class Release:
             player.join()
 
     def _play(self, over: threading.Event) -> None:
-        seen: set[str] = set()
         while not over.is_set():
             for one in self._hooked():
-                if one["metadata"]["uid"] not in seen:
-                    seen.add(one["metadata"]["uid"])
+                if one["metadata"]["uid"] not in self._seen:
+                    self._seen.add(one["metadata"]["uid"])
                     self._run(one)
             time.sleep(0.1)
 

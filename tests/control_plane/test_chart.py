@@ -82,7 +82,7 @@ def is_in(toggle: Object, values: Object) -> bool:
 
 
 @pytest.mark.parametrize("values", [pytest.param(values, id=name) for name, values in combinations()])
-def test_the_api_server_takes_everything_that_is_rendered(room: Api, values: Object, tmp_path: object) -> None:
+def test_the_api_server_takes_everything_that_is_rendered(room: Api, values: Object) -> None:
     given = [word for key, value in values.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
     objects = render_chart(*given, release="matrix")
     assert len(objects) >= 4

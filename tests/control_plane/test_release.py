@@ -10,7 +10,7 @@ from local_cluster.api_only import api_server
 from builders import REPOSITORY, a_manifest
 from control_plane.api import PATHS, Api, ApiError, Object, install_pytorchjobs, until
 from control_plane.conftest import create_claim, create_node
-from control_plane.helm_release import Release
+from control_plane.helm_release import CHART, Release
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator, running
 from control_plane.test_crashes import short, succeeded
@@ -141,14 +141,18 @@ def test_helm_test_says_what_is_there_and_what_is_missing(fresh: Api, tmp_path: 
     release.put("install")
     with running(Operator(fresh, tmp_path / "operator")) as operator:
         release.report_url = f"http://127.0.0.1:{operator.port}"
-        assert tested(release) == 0, release.said
+        assert outcome(release) == 0, release.said
         assert [line.partition(":")[0] for line in release.said[-1].splitlines()] == ["ok"] * 3
-        fresh.kubectl("delete", "clusterrole", "trainingrun")
-        assert tested(release) != 0
-        assert "WRONG: The operator may not create jobs.batch: install with rbac.create=true" in release.said[-1]
+        release.put("upgrade", CHART, "watch.namespaces={default},watch.nodes=false")
+        assert outcome(release) == 0, release.said
+        assert "ok: The operator has its rights in default." in release.said[-1]
+        fresh.kubectl("delete", "role", "trainingrun")
+        assert outcome(release) != 0
+        missing = "WRONG: The operator may not create jobs.batch in namespace default: install with rbac.create=true"
+        assert missing in release.said[-1]
         change(fresh, lambda found: fields(found)["release"]["properties"].pop("limitations"))
         until(lambda: "unknown field" in refusal(fresh, a_manifest(release={"limitations": "x"})))
-        tested(release)
+        outcome(release)
         assert "is of another version, which lacks spec.release.limitations" in release.said[-1]
 
 
@@ -177,6 +181,6 @@ def fields(definition: Object) -> Object:
     return dict(schema["properties"]["spec"]["properties"])
 
 
-def tested(release: Release) -> int:
+def outcome(release: Release) -> int:
     with release.hooks():
         return release.helm("test", "trainingrun", "--timeout", "90s").returncode

@@ -92,8 +92,6 @@ def helm(values: dict[str, Any]) -> None:
     chart = str(REPOSITORY / "helm" / "trainingrun")
     command = ["helm", "upgrade", "--install", RELEASE, chart, "--namespace", SYSTEM_NAMESPACE]
     run([*command, "--values", "-", "--wait", "--timeout", "180s"], stdin=json.dumps(values))
-    # Helm installs CRDs once and never upgrades them; a development machine has had an older one.
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", f"{chart}/crds")
 
 
 def namespace(name: str) -> dict[str, Any]:

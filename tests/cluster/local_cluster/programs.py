@@ -82,9 +82,10 @@ PROGRAMS = {
         seconds=200,
         tags=("remove_all_sd",),  # no clouds' service discovery: targets are given by address; no web page either
     ),
+    "crane": Program({"crane": "github.com/google/go-containerregistry/cmd/crane"}, seconds=40),  # copies images
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
-ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "prometheus")
+ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "prometheus", "crane")
 
 
 def content_hash(folder: Path, program: Program) -> str:

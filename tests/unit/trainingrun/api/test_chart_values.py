@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from builders import REPOSITORY
 from trainingrun.api.chart_page import chart_page
 from trainingrun.api.chart_values import ChartValues, values_schema
+from trainingrun.api.reference import model_in
 
 
 def values() -> dict[str, Any]:
@@ -37,20 +38,21 @@ def test_every_value_is_in_values_yaml_with_its_default() -> None:
 def test_every_value_has_a_row_with_a_sentence_on_the_charts_page() -> None:
     page = chart_page()
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
-    assert set(paths(ChartValues().model_dump(by_alias=True))) <= set(rows)
+    assert set(paths(ChartValues)) <= set(rows)
     assert [row for row in rows.values() if not row.endswith(". |") and "set |" not in row] == []
     assert "| `operator.replicas` | integer, 1 to 5 | `1` |" in page
     anchors = {line.lstrip("# ").lower().replace(" ", "-") for line in page.splitlines() if line.startswith("#")}
     assert set(re.findall(r"\(#([^)]+)\)", page)) <= anchors
 
 
-def paths(part: dict[str, Any], place: str = "") -> Iterator[str]:
+def paths(model: type[BaseModel], place: str = "") -> Iterator[str]:
     """The paths of all values that are no section."""
-    for name, value in part.items():
-        if isinstance(value, dict) and value and not set(value) & {"cpu", "memory"}:
-            yield from paths(value, f"{place}{name}.")
+    for name, field in model.model_fields.items():
+        inner, listed = model_in(field.annotation)
+        if inner is not None and not listed:
+            yield from paths(inner, f"{place}{field.alias or name}.")
         else:
-            yield place + name
+            yield f"{place}{field.alias or name}"
 
 
 def test_the_schema_describes_every_value_and_leaves_no_section_open() -> None:
