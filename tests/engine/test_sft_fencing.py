@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.frozen import content, freeze, wake
 from engine.sft_runs import FOLDER, STEPS, curve, make_stage, spec, start
-from engine.tuning_runs import TuningRuns
+from engine.tuning_runs import SECONDS, TuningRuns
 from trainingrun_workers.contract import ExitCode
 
 
@@ -13,7 +13,7 @@ def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(tuning:
     old = start(run, until_step=13)
     try:
         frozen = freeze(old)
-        assert run.run(spec()).reason == "Completed"
+        assert run.run(spec(), SECONDS).reason == "Completed"
         before = content(run.volume)
         assert f"{FOLDER}/model/model.safetensors" in before
         wake(frozen)
