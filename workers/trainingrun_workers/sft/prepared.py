@@ -19,9 +19,8 @@ from trainingrun_workers.volume import make_folder, mark_complete, read_marker
 _PREFIX: Final = "prepared-"
 _REMOVED: Final = f"{_PREFIX}removed-"
 _PACKINGS: Final = "packings"
-_DATA: Final = re.compile(
-    r"[^/]+/(data-[^/]+\.arrow|[a-z_]+\.json)"
-)  # as `datasets` saves them; packings have checksums
+# As `datasets` saves them; packings have checksums of their own.
+_DATA: Final = re.compile(r"[^/]+/(data-[^/]+\.arrow|[a-z_]+\.json)")
 _LEFT_BY_KILLED: Final = ("datasets_prep.lock", "datasets_ready.flag", "process_counter.txt")
 
 
