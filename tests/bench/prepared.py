@@ -182,7 +182,7 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench-prepare", description="A gang's data before its first step.")
     parser.add_argument("--rows", type=int, default=1_000_000, help="conversations (1,000,000)")
-    parser.add_argument("--pairs", type=int, default=50_000, help="pairs of answers (50,000)")
+    parser.add_argument("--pairs", type=int, default=20_000, help="pairs of answers (20,000)")
     parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     return parser
 

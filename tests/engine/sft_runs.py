@@ -7,6 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow
+import pyarrow.ipc
+from tokenizers import Tokenizer
+
 from engine.pretrain_runs import Pod, wait_until
 from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers import processes
@@ -17,6 +21,7 @@ BASE: Final = "artifacts/convert/bbbb/step-00000300"
 STEPS: Final = 60  # in two epochs
 LENGTH: Final = 128
 ROWS: Final = 300
+UNLABELLED: Final = -100
 TEMPLATE: Final = (
     '{%- for message in messages -%}{{- "<|im_start|>" + message.role + "\\n" + message.content + "<|im_end|>" + "\\n"'
     ' -}}{%- endfor -%}{%- if add_generation_prompt -%}{{- "<|im_start|>assistant\\n" -}}{%- endif -%}'
@@ -41,22 +46,16 @@ config = LlamaConfig(vocab_size=4096, hidden_size=32, intermediate_size=64, num_
                      num_key_value_heads=2, max_position_embeddings=128, tie_word_embeddings=True)
 LlamaForCausalLM(config).save_pretrained(sys.argv[1])
 """
-READ_LABELS: Final = """
-import json, sys
-from pathlib import Path
-from datasets import load_from_disk
-from transformers import AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
-rows = load_from_disk(str(next(path.parent for path in Path(sys.argv[1]).glob("*/state.json"))))
-print(json.dumps([tokenizer.decode([one for one in row["labels"] if one != -100]) for row in rows]))
-"""
-READ_MODEL: Final = """
+READ_MODELS: Final = """
 import json, sys
 from transformers import AutoModelForCausalLM, AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-AutoModelForCausalLM.from_pretrained(sys.argv[1])
 chat = [{"role": "user", "content": "Hi"}]
-print(json.dumps(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)))
+asked = []
+for model in sys.argv[1:]:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    AutoModelForCausalLM.from_pretrained(model)
+    asked.append(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+print(json.dumps(asked))
 """
 
 
@@ -106,6 +105,15 @@ def ask(python: Path, program: str, *arguments: Path) -> Any:
     """What a program prints as JSON."""
     command = [str(python), "-c", program, *map(str, arguments)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def trained_texts(prepared: Path, base: Path) -> list[str]:
+    """The text of each prepared row that is trained on."""
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    (rows,) = prepared.glob("*/*.arrow")
+    with pyarrow.memory_map(str(rows)) as source:
+        labels = pyarrow.ipc.open_stream(source).read_all().column("labels").to_pylist()
+    return [tokenizer.decode([one for one in row if one != UNLABELLED], skip_special_tokens=False) for row in labels]
 
 
 def curve(run: StageRun) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.pretrain_runs import wait_until
-from engine.sft_runs import BASE, FOLDER, ROWS, STEPS, curve, make_stage, snapshot_text, spec
+from engine.sft_runs import BASE, FOLDER, ROWS, STEPS, curve, make_stage, snapshot_text, spec, trained_texts
 from engine.stage_runs import StageRun
-from engine.tuning_runs import SFT, TuningRuns
+from engine.tuning_runs import KEPT, SFT, TuningRuns, only_prepared
 from trainingrun_workers.contract import ExitCode
 from trainingrun_workers.volume import read_marker
 
@@ -43,9 +43,10 @@ def test_old_checkpoints_are_removed(trained: StageRun) -> None:
 
 
 def test_only_the_assistants_words_and_their_end_are_trained_on(tuning: TuningRuns) -> None:
-    labels = tuning.of(SFT)[0].labels
-    assert len(labels) == ROWS - 2
-    assert set(labels) == {
+    run = tuning.of(SFT)[0].run
+    texts = trained_texts(only_prepared(run, KEPT), run.volume / BASE)
+    assert len(texts) == ROWS - 2
+    assert set(texts) == {
         f"{f'It is {word}. ' * times}<|im_end|>Still {word}.<|im_end|>"
         for word in ("red", "green", "blue")
         for times in (1, 2)

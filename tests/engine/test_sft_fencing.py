@@ -1,19 +1,21 @@
 """An sft gang that nobody could end wakes up when another attempt has taken its place."""
 
+import dataclasses
 from pathlib import Path
 
 from engine.frozen import content, freeze, wake
 from engine.sft_runs import FOLDER, STEPS, curve, make_stage, spec, start
-from engine.tuning_runs import TuningRuns
+from engine.tuning_runs import SECONDS, TuningRuns
 from trainingrun_workers.contract import ExitCode
 
 
 def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(tuning: TuningRuns, tmp_path: Path) -> None:
     run = make_stage(tuning.python, tuning.base, tmp_path)
-    old = start(run, until_step=13)
+    patient = dataclasses.replace(spec(), hang_timeout=3600)  # a slow machine is not to make a hang of the other's time
+    old = start(run, until_step=13, given=patient)
     try:
         frozen = freeze(old)
-        assert run.run(spec()).reason == "Completed"
+        assert run.run(spec(), SECONDS).reason == "Completed"
         before = content(run.volume)
         assert f"{FOLDER}/model/model.safetensors" in before
         wake(frozen)

@@ -9,7 +9,7 @@ import pytest
 
 from engine import dpo_runs, sft_runs
 from engine.dpo_runs import OVERLONG, PAIRS
-from engine.sft_runs import LENGTH, READ_MODEL, ROWS, ask, curve
+from engine.sft_runs import LENGTH, READ_MODELS, ROWS, ask, curve
 from engine.stage_runs import StageRun
 from engine.tuning_runs import DPO, KEPT, PLACE, SECONDS, SFT, Interrupted, Kind, Through, TuningRuns, only_prepared
 from trainingrun_workers.contract import ExitCode
@@ -52,16 +52,22 @@ def test_overlong_rows_are_counted_and_told(through: Through) -> None:
     assert (snapshot["step"], snapshot["total"], snapshot["counts"]["dropped"]) == (steps, steps, dropped)
 
 
-def test_the_model_is_whole_and_loads_with_its_chat_template(through: Through) -> None:
+def test_the_model_is_whole(through: Through) -> None:
     model = through.run.volume / through.run.folder / "model"
 
-    assert ask(through.run.python, READ_MODEL, model) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     assert {path.name for path in model.iterdir()} == {
         "COMPLETE.json", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
         "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     assert all(path.stat().st_mode & 0o040 for path in model.iterdir())
     assert not list((through.run.volume / through.run.folder).glob("prepared-*"))
+
+
+def test_the_models_load_with_their_chat_template(tuning: TuningRuns) -> None:
+    models = [run.volume / run.folder / "model" for run in (tuning.of(kind)[0].run for kind in (SFT, DPO))]
+
+    asked = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert ask(tuning.python, READ_MODELS, *models) == [asked, asked]
 
 
 def test_what_was_prepared_without_a_gpu_is_ready_and_nothing_is_made_again(

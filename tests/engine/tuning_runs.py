@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import dpo_runs, sft_runs
-from engine.sft_runs import READ_LABELS, ask, rank
+from engine.sft_runs import rank
 from engine.stage_runs import StageRun
 from trainingrun_workers.contract import Result, SftSpec
 from trainingrun_workers.volume import read_marker
@@ -65,7 +65,6 @@ class Through:
     prepared: Result
     prepare_log: str
     result: Result
-    labels: tuple[str, ...]  # the text of each prepared conversation that is trained on
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,10 @@ class TuningRuns:
         prepare = StageRun(self.python, "prepare", run.volume, PLACE)
         prepared = prepare.run(kind.spec(**GPUS), SECONDS)
         assert prepared.reason == "Completed", prepared.message + prepare.log()[-4000:]
-        labels: tuple[str, ...] = ()
-        if kind is SFT:
-            labels = tuple(ask(self.python, READ_LABELS, only_prepared(run), run.volume / sft_runs.BASE))
         shutil.copytree(run.volume / PLACE, run.volume / KEPT)
         result = run.run(dataclasses.replace(kind.spec(), prepared=PLACE), SECONDS)
         assert result.reason == "Completed", result.message + run.log()[-4000:]
-        return Through(kind, run, prepared, prepare.log(), result, labels)
+        return Through(kind, run, prepared, prepare.log(), result)
 
     def _interrupted(self, kind: Kind) -> Interrupted:
         run = kind.make_stage(self.python, self.base, self.folder(f"{kind.name}-interrupted"))

@@ -7,6 +7,7 @@ whoever still writes for an earlier one doesn't know.
 """
 
 import dataclasses
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from trainingrun_workers.volume import make_folder, mark_complete, read_marker
 _PREFIX: Final = "prepared-"
 _REMOVED: Final = f"{_PREFIX}removed-"
 _PACKINGS: Final = "packings"
+# As `datasets` saves them; packings have checksums of their own.
+_DATA: Final = re.compile(r"[^/]+/(data-[^/]+\.arrow|[a-z_]+\.json)")
 _LEFT_BY_KILLED: Final = ("datasets_prep.lock", "datasets_ready.flag", "process_counter.txt")
 
 
@@ -133,5 +136,6 @@ def _is_whole(folder: Path, marker: dict[str, Any]) -> bool:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file of the data: locks lie beside the folder that they are in, and packings have checksums."""
-    return {name: size for name, size in sizes(folder).items() if "/" in name and not name.startswith(f"{_PACKINGS}/")}
+    """Bytes of each file of the data; locks of other ranks lie beside their folder, and caches in it."""
+    listed = sizes(folder).items()
+    return {name: size for name, size in listed if _DATA.fullmatch(name)}

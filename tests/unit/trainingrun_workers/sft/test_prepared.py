@@ -13,7 +13,7 @@ def half_written(folder: Path) -> Prepared:
     prepared = Prepared(folder, "uid-a1")
     prepared.reuse(FILES, keep=False)
     (prepared.folder / "abc").mkdir()
-    (prepared.folder / "abc/data.arrow").write_text("rows")
+    (prepared.folder / "abc/data-00000-of-00001.arrow").write_text("rows")
     (prepared.folder / "datasets_ready.flag").touch()
     return prepared
 
@@ -56,7 +56,7 @@ def test_the_next_attempt_has_whole_data_under_a_name_of_its_own(tmp_path: Path)
 
     assert after.reuse(FILES, keep=False)
     assert [path.name for path in tmp_path.iterdir()] == ["prepared-uid-a2"]
-    assert (after.folder / "abc/data.arrow").read_text() == "rows"
+    assert (after.folder / "abc/data-00000-of-00001.arrow").read_text() == "rows"
 
 
 def test_what_an_earlier_attempt_still_writes_is_not_taken_up(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_what_an_earlier_attempt_still_writes_is_not_taken_up(tmp_path: Path) ->
 def test_data_that_have_lost_something_since_are_made_again(tmp_path: Path, keep: bool) -> None:
     prepared = half_written(tmp_path)
     prepared.finish(COUNTS, FILES, TOKENS)
-    (prepared.folder / "abc/data.arrow").write_text("row")
+    (prepared.folder / "abc/data-00000-of-00001.arrow").write_text("row")
 
     assert not prepared.reuse(FILES, keep)
     assert list(prepared.folder.iterdir()) == []
@@ -85,17 +85,24 @@ def test_data_that_another_stage_has_prepared_and_that_are_damaged_are_not_taken
     theirs = half_written(tmp_path / "prepare")
     theirs.finish(COUNTS, FILES, TOKENS)
     mine = Prepared(tmp_path / "sft", "uid-a1")
-    (theirs.folder / "abc/data.arrow").unlink()
+    (theirs.folder / "abc/data-00000-of-00001.arrow").unlink()
 
     assert not mine.adopt(tmp_path / "prepare", FILES)
 
 
-def test_packings_and_locks_are_none_of_the_data_that_have_to_be_whole(tmp_path: Path) -> None:
+def test_packings_locks_and_caches_are_none_of_the_data_that_have_to_be_whole(tmp_path: Path) -> None:
     prepared = half_written(tmp_path)
     prepared.packings.mkdir()
-    (prepared.packings / "aa.npz").write_text("packed")
+    others = (
+        prepared.packings / "0a1b",
+        prepared.folder / "process_counter.txt",
+        prepared.folder / "abc/cache-1.arrow",
+    )
+    for other in others:
+        other.write_text("packed")
     prepared.finish(COUNTS, FILES, TOKENS)
-    (prepared.packings / "aa.npz").write_text("pack")
+    for other in others:
+        other.write_text("pack")
 
     assert prepared.reuse(FILES, keep=False)
     assert prepared.tokens() == TOKENS

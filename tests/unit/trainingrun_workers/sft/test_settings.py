@@ -51,6 +51,11 @@ def test_files_of_a_folder_get_the_folders_path(tmp_path: Path) -> None:
     assert config["datasets"][0]["data_files"] == [str(tmp_path / "sft/a.jsonl")]
 
 
+def test_a_seed_that_is_not_given_is_axolotls(tmp_path: Path) -> None:
+    assert (settings.seed({}), made(tmp_path, CONFIG)["seed"]) == (42, 42)
+    assert (settings.seed({"seed": 7}), made(tmp_path, {**CONFIG, "seed": 7})["seed"]) == (7, 7)
+
+
 def test_a_data_set_can_not_leave_the_volume(tmp_path: Path) -> None:
     with pytest.raises(BadConfig):
         made(tmp_path, {"datasets": [{"path": "../a.jsonl"}]})
