@@ -26,7 +26,8 @@ def put(data: volume.Visit, scratch: Path) -> None:
     shutil.copytree(_packages(), scratch / "packages")
     lessons = {f"/volume/{FOLDER}/{name}": turns for name, turns in _lessons().items()}
     (scratch / "lessons.json").write_text(json.dumps(lessons))
-    (scratch / "learn.py").write_text(LEARN)
+    # One process, since reading torch and transformers is what takes longest.
+    (scratch / "serve.py").write_text(f"{LEARN}\nsys.argv[1:] = sys.argv[4:]\n{SERVE}\n")
     (scratch / "prompts.jsonl").write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in PROMPTS))
     data.put(scratch, FOLDER)
 
@@ -60,9 +61,9 @@ def _packages() -> Path:
 
 def start(namespace: str, claim: str, image: str) -> None:
     """Start the pod, which learns and then serves, and the service before it."""
-    script = f"python learn.py /volume/tokenizer '{TEMPLATE}' lessons.json\nexec python -c '{SERVE}' serve \"$@\""
-    arguments = ["--host", "0.0.0.0", "--port", "8000", "--device", "cpu"]
-    pod = volume.visitor(NAME, namespace, claim, image, ["sh", "-ec", script, "serve", *arguments])
+    learn = ["/volume/tokenizer", TEMPLATE, "lessons.json"]
+    serve = ["serve", "--host", "0.0.0.0", "--port", "8000", "--device", "cpu"]
+    pod = volume.visitor(NAME, namespace, claim, image, ["python", "-u", "serve.py", *learn, *serve])
     pod["metadata"]["labels"] = {"app": NAME}
     pod["spec"]["volumes"].append({"name": "scratch", "emptyDir": {}})
     (container,) = pod["spec"]["containers"]

@@ -42,7 +42,7 @@ def test_a_judge_stage_waits_for_its_secret_and_is_then_answered_by_a_server_in_
     run.until("it says that it can't start", lambda: run.stage("judge").get("reason") == "ContainerCannotStart", 60)
     assert 'secret "judge" not found' in run.stage("judge")["message"]
 
-    judge_server.wait(NAMESPACE, 120)
+    judge_server.wait(NAMESPACE, 300)
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "judge", "namespace": NAMESPACE}}
     apply(secret | {"stringData": ADDRESS | {"JUDGE_API_KEY": KEY}})
     run.until_stage("judge", "Succeeded", 120)
