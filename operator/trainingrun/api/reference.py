@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from trainingrun.api import names
 from trainingrun.api.base import DURATION_PATTERN, Model
-from trainingrun.api.chart_values import ChartValues, Values
+from trainingrun.api.chart_base import Values
+from trainingrun.api.chart_values import ChartValues
 from trainingrun.api.policy import CHANGE_CHECKS, SPEC_CHECKS, Check
 from trainingrun.api.rules import RULES
 from trainingrun.api.schema import Schema, structural
