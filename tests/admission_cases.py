@@ -170,6 +170,10 @@ RUNS = (
     Case("a judge of a base that may be a variant", both(put("judge", A_JUDGE), lambda run: run["spec"]["variants"]
          .append(run["spec"]["variants"][0] | {"name": "base"})), "A variant is called base"),
     Case("a judge of one model", put("judge", A_JUDGE | {"between": [{"name": "base"}]}), "at least 2 items"),
+    Case("messages about some of what happens", put("notifications", {"events": ["Failed"], "silence": "90m"})),
+    Case("messages about what does not happen", put("notifications", {"events": ["Lost"]}), "nsupported value",
+         "should be 'Finished'"),
+    Case("a silence that is over at once", put("notifications", {"silence": "30s"}), "should match", "should match"),
     Case("a world that is too small", put("pretrain.nodes", 3), "gpusPerNode give 3", "give 3"),
     Case("a world of GPUs that is too large", drop("pretrain.gpusPerNode"), "gpusPerNode give 16", "give 16"),
     Case(

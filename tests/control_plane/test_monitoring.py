@@ -1,18 +1,14 @@
 """What people who do not look are told: a real Prometheus with the chart's rules, and messages by webhook."""
 
-import copy
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from builders import REPOSITORY
 from control_plane.api import Api, Object, until
 from control_plane.kubelet import Kubelet
 from control_plane.operator_process import Operator, running
@@ -124,31 +120,6 @@ def test_a_failed_stage_is_told_of_once_by_an_operator_that_is_killed_and_a_webh
 def _notified(api: Api, namespace: str) -> bool:
     sent = api.get("TrainingRun", "tiny", namespace)["status"].get("notifications") or []
     return bool(sent) and all("sentAt" in one and "text" not in one for one in sent)
-
-
-@pytest.fixture
-def older_definition(api: Api) -> Iterator[None]:
-    """A definition from before there were messages: Helm never upgrades one by itself."""
-    definition = yaml.safe_load((REPOSITORY / "crds" / "trainingruns.yaml").read_text())
-    older = copy.deepcopy(definition)
-    status = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-    del status["properties"]["notifications"]
-    api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump(older))
-    yield
-    api.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump(definition))
-
-
-def test_a_silence_that_the_definition_has_no_field_for_is_not_written_again_and_again(
-    api: Api, older_definition: None, namespace: str, kubelet: Kubelet, manifest: Object, tmp_path: Path
-) -> None:
-    hears = {"notifies": "true", "notify_address_file": str(tmp_path / "none"), "notify_silence": "2s"}
-    with running(Operator(api, tmp_path, namespaces=namespace, **hears)) as operator:
-        api.create(manifest)
-        kubelet.start(until(kubelet.work)[0])
-        until(lambda: [one for one in api.list("Event", namespace) if one["reason"] == "Silent"])
-        writes = operator.metric("trainingrun_api_writes_total")
-        time.sleep(5)
-        assert operator.metric("trainingrun_api_writes_total") - writes < 6
 
 
 def test_a_message_that_waits_holds_nothing_up_and_a_refusal_is_an_event(

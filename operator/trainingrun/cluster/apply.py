@@ -52,10 +52,8 @@ class Applier:
             await self._delete(run.metadata.namespace, deletion, outcome)
         if plan.status != run.status:
             outcome.version = await self._write_status(run.metadata, version, plan.status)
-            # What the status says is done by the next pass, and the watch tells nothing new of an own write. Where the
-            # version is the same nothing was written: the definition is an older one, and knows no such field.
-            if outcome.version != version:
-                outcome.look_again.append(0.0)
+            # What the status says is done by the next pass, and the watch tells nothing new of an own write.
+            outcome.look_again.append(0.0)
         for event in plan.events:
             self._events.add(run.metadata, event, now)
         return outcome

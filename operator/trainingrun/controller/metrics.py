@@ -31,10 +31,9 @@ class EndedAttempts(Collector):
     def note(self, key: Key, before: TrainingRunStatus, after: TrainingRunStatus) -> None:
         """Count the attempts that have ended between two statuses."""
         known = {(one.stage, one.number) for one in before.attempts if one.ended_at}
-        counts = self._ended.setdefault(key, Count())
         for one in after.attempts:
             if one.ended_at and (one.stage, one.number) not in known:
-                counts[(one.stage, one.cause or "Unknown")] += 1
+                self._ended.setdefault(key, Count())[(one.stage, one.cause or "Unknown")] += 1
 
     def forget(self, key: Key) -> None:
         """Drop the counts of a run."""

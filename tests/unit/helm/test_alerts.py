@@ -16,8 +16,8 @@ pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="helm and pro
 RUN = 'namespace="team",run="zagreus"'
 STAGE = f'{RUN},stage="pretrain"'
 OWN = 'namespace="system"'
-RUNNING = {f'trainingrun_stage_phase{{{STAGE},phase="Running"}}': "1x2000"}
-FAILED = {f'trainingrun_stage_phase{{{STAGE},phase="Failed"}}': "1x2000"}
+RUNNING = {f'trainingrun_stage_phase{{{STAGE},phase="Running"}}': "1x400"}
+FAILED = {f'trainingrun_stage_phase{{{STAGE},phase="Failed"}}': "1x400"}
 OF_RUN = {"namespace": "team", "run": "zagreus"}
 OF_STAGE = {**OF_RUN, "stage": "pretrain"}
 

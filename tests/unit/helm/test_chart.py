@@ -155,35 +155,3 @@ def test_what_is_optional_is_left_out_until_it_is_asked_for(helm: Path) -> None:
     assert not of_kind(render(helm), "NetworkPolicy", "ServiceMonitor")
     objects = render(helm, "--set", "networkPolicy.enabled=true,serviceMonitor.enabled=true")
     assert len(of_kind(objects, "NetworkPolicy", "ServiceMonitor")) == 2
-
-
-def test_rules_and_dashboard_are_optional_and_carry_the_labels_that_they_are_chosen_by(helm: Path) -> None:
-    assert not of_kind(render(helm), "PrometheusRule", "ConfigMap")
-    values = "metrics.rules.enabled=true,metrics.rules.labels.release=prometheus,metrics.dashboard.enabled=true"
-    objects = render(helm, "--set", values, "--set", "metrics.dashboard.namespace=grafana")
-    (rule,), (dashboard,) = of_kind(objects, "PrometheusRule"), of_kind(objects, "ConfigMap")
-    assert rule["metadata"]["labels"]["release"] == "prometheus"
-    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert dashboard["metadata"]["namespace"] == "grafana"
-
-
-def test_the_address_of_messages_is_mounted_and_never_read_from_the_api(helm: Path) -> None:
-    assert stage_settings(environment(render(helm))).notifies is False
-    values = "notifications.secretName=people,notifications.cluster=prod,notifications.silence=3h"
-    objects = render(helm, "--set", values, "--set", "notifications.events={Failed}")
-    pod = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]
-    (volume,) = [one["secret"] for one in pod["volumes"] if "secret" in one]
-    assert volume == {"secretName": "people", "optional": True, "items": [{"key": "url", "path": "address"}]}
-    mount = next(one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "notifications")
-    settings, own = stage_settings(environment(objects)), operator_settings(environment(objects))
-    assert own.notify_address_file == f"{mount['mountPath']}/address"
-    assert (settings.notifies, settings.notify_events, settings.notify_silence_seconds) == (True, ("Failed",), 10800.0)
-    assert own.notify_cluster == "prod"
-    assert not [rule for rule in rules(objects) if "secrets" in rule["resources"]]
-
-
-@pytest.mark.parametrize("wrong", ["silence=30s", "silence=0m", "events={Finnished}", "secretName=Not_A_Name"])
-def test_a_wrong_value_of_messages_is_refused_by_helm(helm: Path, wrong: str) -> None:
-    done = run(helm, "template", "tr", str(CHART), *images(), "--set", f"notifications.{wrong}")
-    assert done.returncode != 0
-    assert "notifications" in done.stderr
