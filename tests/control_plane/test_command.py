@@ -112,6 +112,7 @@ def test_training_goes_back_to_a_checkpoint(
     api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object, command: Command
 ) -> None:
     del manifest["spec"]["evaluate"]
+    manifest["spec"]["pretrain"]["checkpoints"] = {"every": 100}
     run = api.create(manifest)
     kubelet.complete(until(lambda: attempt(kubelet, "tiny-tokenize-a1")))
     pod = kubelet.start(until(lambda: attempt(kubelet, "tiny-pretrain-a1")))[0]

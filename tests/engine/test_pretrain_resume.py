@@ -69,6 +69,7 @@ def test_any_number_of_kills_and_stops_changes_nothing(
     pod.process.send_signal(signal.SIGTERM)
     stopped = pod.wait()
     assert (stopped.exit_code, stopped.step) == (143, other.store.newest())
+    assert len(other.store.complete()) == 4, "what is saved on the way out removes nothing"
     other.attempt += 1
 
     assert other.run().reason == "Completed"

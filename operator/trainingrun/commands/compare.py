@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trainingrun.commands import options
+from trainingrun.commands.completing import run_names
 from trainingrun.commands.manifest import MISUSED, OK, CommandError
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more.", autocompletion=run_names)
+    ],
     output: options.As = options.Output.TEXT,
     image: options.Image = None,
     namespace: options.Namespace = None,

@@ -10,7 +10,7 @@ it was: whoever asks again writes another text, for which the time is there.
 from typing import Final
 
 from trainingrun.api.status import Skip
-from trainingrun.plan import attempts, bad_loss, progress, reopening
+from trainingrun.plan import attempts, bad_loss, progress, reopening, retained
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.outcomes import Ended
 from trainingrun.stages.instances import Instance
@@ -103,11 +103,29 @@ def _refusal(draft: Draft, instance: Instance, step: int, made: list[Skip]) -> s
     if step not in there:
         known = ", ".join(str(one) for one in there if fixed is None or one >= fixed) or "none, while it does not run"
         return f"no checkpoint of step {step} is known; known are {known}."
+    if stage.phase == "Running" and step not in _lasting(draft, there):
+        keep_last = draft.context.run.spec.pretrain.checkpoints.keep_last
+        return (
+            f"checkpoint {step} may be removed before training has stopped, since pretrain.checkpoints.keepLast is "
+            f"{keep_last}; raise it first, or suspend the run."
+        )
     if made == stage.skips:
         return f"it went back to step {step} before; leave some data out this time, or choose another step."
     if len(made) > MAX_SKIPS:
         return f"it went back {MAX_SKIPS} times before, which is all that a run may."
     return None
+
+
+def _lasting(draft: Draft, there: list[int]) -> set[int]:
+    """Those of the known checkpoints that are kept also when another is written before the gang has heard.
+
+    What it writes when it is stopped removes none.
+    """
+    answer = retained.retained(draft.context.run.spec.pretrain.checkpoints, list(draft.checkpoints.values()))
+    newest = there[-(answer.keep_last - 1) :] if answer.keep_last > 1 else []
+    waiting = {one.step for one in draft.checkpoints.values() if not one.converted}
+    every = {step for step in there if answer.keep_every is not None and step % answer.keep_every == 0}
+    return {*newest, *answer.keep, *waiting, *every}
 
 
 def _complete(draft: Draft, instance: Instance) -> list[int]:

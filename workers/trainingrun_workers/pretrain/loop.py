@@ -82,7 +82,8 @@ class Loop:
         if logs:
             self._log(step, value, rate, None if norm is None else float(norm))
         if saves:
-            self._save()
+            # Who stops the gang may want to go on from an earlier checkpoint: the next attempt's first save prunes.
+            self._save(prune=not stop)
         if stop and step < self.spec.total_steps:
             raise Preempted(f"The pod was told to stop and saved step {step}; training goes on from there.", step)
 
@@ -161,13 +162,13 @@ class Loop:
             chosen = self._rhythm.choose(step, time.monotonic() - started, step_seconds)
             self._rhythm.next_step = self.agreement.from_rank_0(chosen)
 
-    def _save(self) -> None:
+    def _save(self, prune: bool = True) -> None:
         step, started = self.trainer.iteration_step, time.monotonic()
         self.rank.beat(step, Activity.SAVING)
         self.rank.report(now=True, activity="saving")
         if self.curve:
             self.curve.write(sync=True)
-        self.saving.save(step, self.trainer, self.marker(step))
+        self.saving.save(step, self.trainer, self.marker(step), prune)
         self._choose_next_save(step, started)
         self.rank.beat(step, Activity.TRAINING if step else Activity.STARTING)
         self.rank.report(now=True, step=step, activity="training", **self._checkpoints())

@@ -69,9 +69,10 @@ class Saving:
         """The steps of all complete checkpoints, as of the last save."""
         return self._steps
 
-    def save(self, step: int, writer: Writer, marker: dict[str, Any]) -> None:
+    def save(self, step: int, writer: Writer, marker: dict[str, Any], prune: bool = True) -> None:
         """Save a step. VolumeFull where there is no room, Retry where it fails otherwise; the step before stays.
 
+        Then remove what need not be kept, unless `prune` says no and there is room all the same.
         Retry("Fenced") on all ranks where another attempt has claimed the stage's folder.
         """
         started = time.monotonic()
@@ -89,7 +90,8 @@ class Saving:
             self._check_claim()
             raise self._failure(step, failures[0], writer.checkpoint_bytes())
         if self._agreement.rank == 0:
-            self.prune()
+            if prune:
+                self.prune()
             LOGGER.info("Saved step %d in %.1f s", step, time.monotonic() - started)
         self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
 

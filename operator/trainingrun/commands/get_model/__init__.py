@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trainingrun.commands import options
+from trainingrun.commands.completing import run_names
 from trainingrun.commands.manifest import FAULTY, INTERRUPTED, NOT_FOUND, OK, CommandError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def get_model(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=run_names)],
     words: Annotated[
         list[str],
         typer.Argument(

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -234,6 +234,8 @@ def _alone(part: Path) -> Iterator[None]:
         raise CommandError(f"Another command is copying into {part}: wait for it.", MISUSED) from error
     finally:
         os.close(descriptor)
+        with suppress(OSError):
+            part.rmdir()  # where nothing has arrived
 
 
 def _size(file: Path) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trainingrun.commands import options
+from trainingrun.commands.completing import run_names
 from trainingrun.commands.manifest import INTERRUPTED, MISUSED, NOT_FOUND, OK, CommandError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.")],
-    stage: Annotated[str | None, typer.Argument(metavar="STAGE", help="Only this stage, such as pretrain.")] = None,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=run_names)],
+    stage: Annotated[str | None, typer.Argument(metavar="[STAGE]", help="Only this stage, such as pretrain.")] = None,
     attempt: Annotated[
         str | None, typer.Option("--attempt", metavar="N", help="Only this attempt; all for every one that is kept.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import queue
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 2.0  # between two looks for new pods
 HOLD_SECONDS: Final = 0.7  # that a line is held back, for older ones of other pods that are still on their way
 RECONNECT_SECONDS: Final = 1.0
+LAST_TRIES: Final = 3  # to read the log of a pod that has ended and whose node doesn't answer
 ENDED: Final = ("Succeeded", "Failed")
 
 Pod = Mapping[str, Any]
@@ -67,8 +69,9 @@ class Following:
         while True:
             ended = False
             if self.clock() >= due:
-                ended = self._over()
-                self._listen_to_new_pods()
+                with contextlib.suppress(UnreachableError):  # the next look may be answered again
+                    ended = self._over()
+                    self._listen_to_new_pods()
                 due = self.clock() + LOOK_SECONDS
             if ended and not any(one.is_alive() for one in self._listeners.values()):
                 yield from self._released(everything=True)
@@ -99,7 +102,8 @@ class Following:
     def _listen(self, name: str, source: Source, which: str) -> None:
         """One pod's log to its end, without a line twice where the connection is lost on the way."""
         since, last, known = self.choice.since, 0.0, set[str]()
-        while True:
+        tries = LAST_TRIES
+        while tries:
             options = {"timestamps": "true", "follow": "true", "container": which}
             options |= {"sinceTime": stamp(since)} if since else {}
             lost = False
@@ -118,9 +122,9 @@ class Following:
             except CommandError as error:
                 self._came.put(error)
                 return
-            if not lost and not self._runs(name):
-                return
-            time.sleep(RECONNECT_SECONDS)
+            if not self._runs(name):
+                tries = tries - 1 if lost else 0
+            time.sleep(RECONNECT_SECONDS if tries else 0)
 
     def _runs(self, name: str) -> bool:
         try:

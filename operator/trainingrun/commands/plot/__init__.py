@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from trainingrun.commands import options
+from trainingrun.commands.completing import run_names
 from trainingrun.commands.manifest import MISUSED, NOT_FOUND, OK, CommandError
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def register(app: typer.Typer) -> None:
 
 
 def plot(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="One run, or several in one figure.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="One run, or several in one figure.", autocompletion=run_names)
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="A .png or .html (default: the terminal).")
     ] = None,

@@ -199,6 +199,34 @@ def test_a_connection_that_is_lost_shows_no_line_twice_and_none_less(
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_node_and_an_api_server_that_do_not_answer_do_not_end_following(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_run(status=status(pretrain="Running"))
+    world.add_pod(a_pod("m1", "pretrain", 1), at(1, "[rank 0] a"))
+    world.add_pod(a_pod("m2", "pretrain", 2), at(2, "[rank 0] b"))
+    looked = list[str]()
+
+    def log_lines(pod: str, **options: str) -> Iterator[str]:
+        if pod == "m1":
+            world.pods["m1"][0]["status"]["phase"] = "Failed"
+            raise UnreachableError("no route to the node")
+        world.pods["m2"][0]["status"]["phase"] = "Succeeded"
+        end(world, pretrain="Succeeded")
+        return iter(world.pods["m2"][1])
+
+    def run(name: str) -> Any:
+        looked.append(name)
+        if len(looked) == 1:
+            raise UnreachableError("the API server starts anew")
+        return world.runs[name]
+
+    monkeypatch.setattr(world, "log_lines", log_lines)
+    monkeypatch.setattr(world, "run", run)
+    assert [line.text for line in Following(world, "tiny", Choice()).lines()] == ["b"]  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("quick")
 def test_following_one_attempt_ends_with_it(world: World) -> None:
     run = status(pretrain="Running") | {"attempts": [{"stage": "pretrain", "number": 1, "endedAt": f"{NOON}09Z"}]}
     world.add_run(status=run)

@@ -123,7 +123,11 @@ def test_without_matplotlib_a_png_is_refused_and_a_page_is_not(
         (["new"], 4, "Run new has no stage pretrain; stages that train: none yet.\n"),
         (["tiny", "--only", "heat"], 4, "No panel has these words in its title: there are loss, learning rate, "),
         (["tiny", "-o", "out.pdf"], 2, "out.pdf is neither .png nor .html: name it as one of them.\n"),
-        (["tiny", "-o", "/nowhere/out.html"], 2, "/nowhere/out.html can't be written: No such file or directory.\n"),
+        (
+            ["tiny", "-o", "/proc/none/out.html"],
+            2,
+            "/proc/none/out.html can't be written: No such file or directory.\n",
+        ),
     ],
 )
 def test_where_there_is_nothing_to_draw_a_sentence_says_why(

@@ -17,7 +17,7 @@ def asks(world: World, what: str) -> World:
 def pretraining(evaluate: bool = False) -> World:
     """A run at step 320, with complete checkpoints 100, 200 and 300."""
     manifest = a_manifest() if evaluate else a_manifest(evaluate=None)
-    manifest["spec"]["pretrain"] |= {"checkpoints": {"every": 100}}
+    manifest["spec"]["pretrain"] |= {"checkpoints": {"every": 100, "keepLast": 4}}
     world = World(manifest).settle().completes("tokenize").settle()
     return world.reports("pretrain", step=320, total=900, checkpoint=300, checkpoints=(0, 100, 200, 300)).settle()
 
@@ -114,6 +114,17 @@ def test_training_never_goes_back_beyond_a_checkpoint_that_is_evaluated() -> Non
     assert world.stage("pretrain").attempt == 1
     asks(world, "restart-from 300 0 2")
     assert given_skips(world) == [(300, 0)]
+
+
+def test_training_never_goes_back_to_a_checkpoint_that_may_be_gone_when_it_has_stopped() -> None:
+    """With three that are kept the next save removes the oldest; what is suspended saves no more."""
+    world = pretraining()
+    world.edit(pretrain=world.manifest["spec"]["pretrain"] | {"checkpoints": {"every": 100, "keepLast": 3}})
+    asks(world, "restart-from 100 0 1")
+    assert "checkpoint 100 may be removed before training has stopped" in (world.run.status.answer or "")
+    assert world.stage("pretrain").attempt == 1
+    asks(world, "restart-from 200 0 2")
+    assert given_skips(world) == [(200, 0)]
 
 
 def test_a_finished_training_does_not_go_back() -> None:

@@ -90,6 +90,17 @@ def test_a_checkpoint_that_was_made_after_the_skip_is_gone_on_from(tmp_path: Pat
     assert store.set_skipped_aside([Skip(300, 40), Skip(600, 20)]) == (900,)
 
 
+def test_a_skip_of_no_data_sets_aside_what_came_after_it_once(tmp_path: Path) -> None:
+    store, back = Checkpoints(tmp_path), [Skip(300, 0)]
+    for step in (0, 300, 600):
+        save(store, step)
+    assert store.set_skipped_aside(back) == (600,)
+    store.begin(600)
+    store.finish(600, {"skips": skips_before(back, 600)})
+    assert store.set_skipped_aside(back) == ()
+    assert store.complete() == (0, 300, 600)
+
+
 def test_an_attempt_that_another_has_replaced_finishes_no_checkpoint(tmp_path: Path) -> None:
     late, now = Checkpoints(tmp_path, "uid-a1"), Checkpoints(tmp_path, "uid-a2")
     (late.begin(300) / "weights").write_bytes(b"late")

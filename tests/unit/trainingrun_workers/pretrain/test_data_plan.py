@@ -184,6 +184,12 @@ def test_a_skip_far_before_a_stage_takes_nothing_from_it() -> None:
         ]
 
 
+def test_a_skip_of_no_data_changes_none_of_them() -> None:
+    plain, back = plan(*TWO_STAGES), plan(*TWO_STAGES, skips=(Skip(5, 0), Skip(30, 0)))
+    assert [*back.samples(0, 200)] == [*plain.samples(0, 200)]
+    assert back.consumed(40) == plain.consumed(40)
+
+
 @pytest.mark.parametrize("skips", [(Skip(0, 4),), (Skip(7, 2), Skip(7, 2), Skip(29, 30)), (Skip(30, 7), Skip(44, 1))])
 def test_what_is_consumed_is_what_was_trained_on_whatever_was_skipped(skips: tuple[Skip, ...]) -> None:
     order = plan(*TWO_STAGES, skips=skips)
