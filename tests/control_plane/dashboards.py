@@ -68,7 +68,7 @@ def manifest(namespace: str, name: str, **spec: Any) -> Object:
 def runs_in_states(api: Api, operator: Operator, kubelet: Kubelet) -> None:
     """Runs that a real operator has led to their states: `done`, `bad`, `still` and BUSY, which trains again."""
     namespace = kubelet.namespace
-    api.create(manifest(namespace, "done"))
+    api.create(manifest(namespace, "done", variants=None))
     kubelet.play(lambda: _status(api, namespace, "done").get("phase") == "Succeeded", 120)
     api.create(manifest(namespace, "still", suspend=True))
     api.create(manifest(namespace, "bad"))

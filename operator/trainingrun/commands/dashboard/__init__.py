@@ -5,16 +5,22 @@ Nothing is installed in the cluster and nothing in it is changed: the page asks 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trainingrun.commands.manifest import MISUSED, OK, CommandError
-from trainingrun.commands.options import RUNS_PANEL, Kubeconfig, Kubecontext, Namespace
+from trainingrun.commands.options import RUNS_PANEL, Image, Kubeconfig, Kubecontext, Namespace
+
+if TYPE_CHECKING:
+    from trainingrun.commands.dashboard.volume_curves import Visits
 
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Show the runs of all namespaces.")]
 Port = Annotated[
     int, typer.Option("--port", "-p", min=0, max=65535, help="Of 127.0.0.1; 0 takes one that is free.", metavar="PORT")
+]
+Volume = Annotated[
+    bool, typer.Option("--volume", help="Read whole curves off the claims too, by a short pod on each now and then.")
 ]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 
@@ -29,6 +35,8 @@ def dashboard(
     everywhere: Everywhere = False,
     port: Port = 0,
     open_it: Open = False,
+    volume: Volume = False,
+    image: Image = None,
     context: Kubecontext = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
@@ -41,7 +49,8 @@ def dashboard(
     from trainingrun.commands.kubeconfig import place
 
     where = place(kubeconfig, context, namespace)
-    board = Board(Reader(where), None if everywhere else where.namespace)
+    shown = None if everywhere else where.namespace
+    board = Board(Reader(where), shown, visits=_visits(context, kubeconfig, image) if volume else None)
     token = new_token()
 
     def told(taken: int) -> None:
@@ -56,6 +65,13 @@ def dashboard(
     except KeyboardInterrupt:
         return OK
     return OK
+
+
+def _visits(context: str | None, kubeconfig: str | None, image: str | None) -> Visits:
+    from trainingrun.commands.volume_pod import Kubectl
+    from trainingrun.commands.volume_visit import Visit
+
+    return lambda namespace, claim: Visit(Kubectl(namespace, context, kubeconfig), claim, image)
 
 
 def _tell(address: str, open_it: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trainingrun.commands.dashboard.live_curves import LiveCurves
 from trainingrun.commands.dashboard.model import overview, run_view
 from trainingrun.commands.dashboard.threads import in_thread
+from trainingrun.commands.dashboard.volume_curves import Visits, VolumeCurves
 from trainingrun.commands.manifest import CommandError
 from trainingrun.commands.refusals import UnreachableError
 
@@ -46,12 +47,20 @@ class Shown:
 class Board:
     """Reads for the pages what they ask for, no oftener than needed."""
 
-    def __init__(self, reader: Reader, namespace: str | None, now: Callable[[], float] = time.time) -> None:
-        """Of one namespace, or of all for None."""
+    def __init__(
+        self,
+        reader: Reader,
+        namespace: str | None,
+        now: Callable[[], float] = time.time,
+        visits: Visits | None = None,
+    ) -> None:
+        """Of one namespace, or of all for None; with `visits` curves are read off the claims as well."""
         self._reader, self.namespace, self._now = reader, namespace, now
         self._all = Shown()
         self._runs: dict[tuple[str, str], Shown] = {}
         self._curves: dict[str, LiveCurves] = {}
+        self._volumes: dict[str, VolumeCurves] = {}
+        self._visits = visits
 
     async def overview(self) -> Model:
         """All runs."""
@@ -103,10 +112,21 @@ class Board:
         pods = _part("pods", lambda: self._reader.pods(namespace, name), missing)
         curves = self._curves.setdefault(uid, LiveCurves())
         curves.look(self._reader, namespace, raw, pods)
-        if curves.missing:
-            missing["curves"] = curves.missing
         _forget(self._curves)
-        return run_view(raw, self._now(), events, pods, curves.points(), missing)
+        volume = self._volume_of(raw)
+        why = volume.missing if volume is not None else curves.missing
+        if why:
+            missing["curves"] = why
+        points = curves.points(volume.points if volume is not None else {})
+        return run_view(raw, self._now(), events, pods, points, missing)
+
+    def _volume_of(self, raw: Model) -> VolumeCurves | None:
+        if self._visits is None:
+            return None
+        volume = self._volumes.setdefault(raw["metadata"]["uid"], VolumeCurves(self._visits))
+        _forget(self._volumes)
+        volume.look(raw)
+        return volume
 
 
 def _part(part: str, read: Callable[[], list[Model]], missing: dict[str, str]) -> list[Model]:

@@ -65,15 +65,15 @@ class LiveCurves:
                 self._log(pod).not_before = time.monotonic() + AGAIN_SECONDS
         self.missing = why or (self.missing if any(one.not_before for one in self._logs.values()) else None)
 
-    def points(self) -> dict[str, list[Point]]:
-        """The points of each stage that has any."""
-        stages = {*self._reported, *(one.stage for one in list(self._logs.values()))}
-        return {stage: found for stage in stages if (found := self._of(stage))}
+    def points(self, volume: Mapping[str, Sequence[Point]]) -> dict[str, list[Point]]:
+        """The points of each stage that has any; `volume` is what lay on the volume a while ago."""
+        stages = {*volume, *self._reported, *(one.stage for one in list(self._logs.values()))}
+        return {stage: found for stage in stages if (found := self._of(stage, volume.get(stage, ())))}
 
-    def _of(self, stage: str) -> list[Point]:
+    def _of(self, stage: str, volume: Sequence[Point]) -> list[Point]:
         logs = sorted((one for one in list(self._logs.values()) if one.stage == stage), key=lambda one: one.attempt)
-        logged = spliced(one.points for one in logs)
-        return merged(self._reported.get(stage, ()), logged)
+        whole = spliced([volume, *(one.points for one in logs)])
+        return merged(self._reported.get(stage, ()), whole)
 
     def _log(self, pod: Raw) -> PodLog:
         labels = pod["metadata"]["labels"]

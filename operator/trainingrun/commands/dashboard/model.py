@@ -143,6 +143,7 @@ def _figures(status: TrainingRunStatus) -> dict[str, Any]:
         "step": progress.step,
         "total": progress.total,
         "unit": progress.unit,
+        "loss": progress.loss,
         "tokens": progress.tokens,
         "tokensPerSecond": progress.tokens_per_second,
         "checkpoint": progress.checkpoint,

@@ -9,31 +9,34 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from trainingrun.commands.manifest import CommandError
 
 Result = TypeVar("Result")
 
 
 async def in_thread(work: Callable[[], Result]) -> Result:
-    """What `work` yields or raises, from a thread of its own."""
+    """What `work` yields, from a thread of its own, or the CommandError that it raises.
+
+    CancelledError where it raises anything else, which is a mistake in the program and told on standard error.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
-    def settle(put: Callable[[Any], None], value: Any) -> None:
-        def now() -> None:
-            if not future.done():
-                put(value)
-
+    def settle(put: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(now)
+            loop.call_soon_threadsafe(lambda: None if future.done() else put())
 
     def run() -> None:
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            settle(future.set_exception, error)
-        else:
-            settle(future.set_result, result)
+            settle(lambda: future.set_result(result))
+        except CommandError as error:
+            told = error
+            settle(lambda: future.set_exception(told))
+        finally:
+            settle(future.cancel)
 
     threading.Thread(target=run, daemon=True).start()
     return await future

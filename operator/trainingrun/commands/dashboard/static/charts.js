@@ -8,7 +8,7 @@ let logarithmic = false;
 const chosen = new Map(); // which stage's curves are looked at, by the stages there are
 
 export function drawCurves({ curves, missing }, host) {
-  const told = missing ? h("p", { class: "quiet small" }, `The curves are only of what this page has seen itself: ${missing}`) : null;
+  const told = missing ? h("p", { class: "quiet small" }, `These may not be the whole curves: ${missing}`) : null;
   if (!curves.length) return [h("p", { class: "quiet" }, "No training stage has reported a loss yet, or the pods that did are gone."), told];
   const stages = curves.map((one) => one.stage);
   const key = stages.join();

@@ -12,7 +12,7 @@ export function drawLines({ title, lines, marks, until = 0, logarithmic = false,
   const all = lines.flatMap((one) => one.points);
   const positive = logarithmic && all.every(([, value]) => value > 0);
   const map = positive ? Math.log10 : (value) => value;
-  const [x0, x1] = fromNought(ends([...all.map(([step]) => step), until || NaN]));
+  const [x0, x1] = fromNought(ends([...all.map(([step]) => step), ...(until ? [0, until] : [])]));
   const [y0, y1] = ends(all.map(([, value]) => map(value)), 0.06);
   const x = (step) => SPACE.left + ((step - x0) / (x1 - x0)) * (width - SPACE.left - SPACE.right);
   const y = (value) => HEIGHT - SPACE.bottom - ((map(value) - y0) / (y1 - y0)) * (HEIGHT - SPACE.top - SPACE.bottom);
@@ -87,7 +87,7 @@ function xAxis(x0, x1, x, width) {
 
 function drawn(one, index, x, y, dots, lines) {
   const points = one.points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
-  const few = dots && one.points.length <= 40 && lines <= 8 || one.points.length === 1;
+  const few = dots && one.points.length <= 40 && lines <= 8 || one.points.length <= 2;
   return [
     s("polyline", { class: `curve c${index % 8}`, points: points.join(" ") }),
     few ? one.points.map(([step, value]) => s("circle", { class: `dot c${index % 8}`, cx: x(step), cy: y(value), r: 3 })) : null,

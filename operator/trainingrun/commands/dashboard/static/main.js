@@ -61,7 +61,7 @@ function take(found) {
     page.gone();
   }
   const rest = found.model ? ` Below is what was there at ${when(found.seen)}.` : "";
-  tell(found.trouble ? `${found.trouble.message} Since ${ago(found.trouble.since).replace(" ago", "")}.${rest}` : "");
+  tell(found.trouble ? `${found.trouble.message} So it is since ${when(found.trouble.since)}.${rest}` : "");
   tick();
 }
 

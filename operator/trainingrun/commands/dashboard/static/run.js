@@ -65,7 +65,7 @@ function drawHead(model) {
   const lost = Object.values(model.gpuHours.lost).reduce((sum, one) => sum + one, 0);
   const hours = model.gpuHours.useful + lost;
   const facts = [
-    ["loss", model.loss], ["time left", model.eta],
+    ["loss", figures.loss?.toFixed(3) ?? model.loss], ["time left", model.eta],
     [figures.unit ?? "steps", figures.total ? `${whole(figures.step)} of ${whole(figures.total)}` : null],
     ["tokens", figures.tokens ? short(figures.tokens) : null],
     ["tokens a second", figures.tokensPerSecond && model.phase === "Running" ? short(figures.tokensPerSecond) : null],
