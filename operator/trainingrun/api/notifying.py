@@ -16,6 +16,6 @@ class Notifications(Model):
     events: Annotated[list[NotifiedEvent], Field(max_length=3)] | None = None
     """What is told of: Finished, Failed (a stage has), Silent (no progress for a time). An empty list tells of nothing;
     the installation decides where it is left out."""
-    silence: Annotated[str, Field(pattern=SILENCE_PATTERN)] | None = None
+    silence: Annotated[str, Field(pattern=SILENCE_PATTERN, max_length=32)] | None = None
     """Time without progress after which Silent is told, for example 90m or 2h; the installation's where it is left
     out."""
