@@ -57,8 +57,12 @@ def run(number: int, name: str = "run") -> dict[str, Any]:
 
 
 def create_maker(api: Api, namespace: str) -> None:
-    """A run that has made the English of a claim: until one has, all others would wait for the first."""
-    created = api.create(a_manifest("maker") | {"metadata": {"name": "maker", "namespace": namespace}})
+    """A run that has made the English of a claim: until one has, all others would wait for the first.
+
+    It is suspended, since with nobody there to make its gang's pods it would have something to tell after a while.
+    """
+    maker = a_manifest("maker", suspend=True)
+    created = api.create(maker | {"metadata": {"name": "maker", "namespace": namespace}})
     one = TrainingRun.from_object(created)
     place = places(one, translated(one))["tokenize"]
     stage = {"name": "tokenize", "kind": "tokenize", "phase": "Succeeded", "attempt": 1, "inputs": place.inputs}
