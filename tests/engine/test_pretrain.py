@@ -37,7 +37,7 @@ def test_the_loss_falls_and_the_stage_says_what_it_did(trained: PretrainRun) -> 
     assert output["checkpoints"] == [0, 4, 8, 12]
     assert output["tokens"] == sum(output["tokensBySource"].values()) == STEPS * BATCH * SEQUENCE
     assert output["cpuStandIns"] is True
-    assert output["engineWheelSha"].startswith("0c1834e9")
+    assert output["engine"]["wheel"].startswith("0c1834e9")
 
 
 def test_the_learning_rate_follows_the_schedule(trained: PretrainRun) -> None:

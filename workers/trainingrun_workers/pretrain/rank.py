@@ -136,7 +136,6 @@ def _marker(spec: PretrainSpec, data: Data, ranks: dict[str, int], step: int) ->
 
 
 def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve | None) -> dict[str, Any]:
-    identity = engine(spec).identity()
     return {
         "steps": spec.total_steps,
         "loss": curve.last_loss if curve else None,
@@ -148,10 +147,7 @@ def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve
         "epochs": data.epochs(spec.total_steps),
         "skippedSteps": sum(skip.steps for skip in spec.skips),
         "cpuStandIns": spec.cpu,
-        "engine": identity["name"],
-        "engineVersion": identity["version"],
-        "engineWheelSha": identity["wheel"],
-        "engineSources": identity["sources"],
+        "engine": engine(spec).identity(),
     }
 
 
