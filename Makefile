@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
-IN_TWO := -n 2 --dist loadfile  # for tests that wait more than they compute
+IN_TWO := -n 2 --dist loadfile  # for tests that wait, or that use one core at most
 
 .PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
@@ -90,7 +90,7 @@ test-chaos: setup ## faults on a real cluster, measured: some of them once, or T
 test-engine: setup ## each worker with its real engine, outside a cluster
 	@$(PYTHON) tests/engine/environment.py >/dev/null
 	@$(CLUSTER) build versitygw >/dev/null
-	@$(PYTEST) -m "not long" tests/engine
+	@$(PYTEST) $(IN_TWO) -m "not long" tests/engine
 
 test-long: setup ## what takes minutes each: gang scheduling on a real cluster, engines killed again and again
 	@$(PYTHON) tests/engine/environment.py >/dev/null

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 from builders import QUICKSTART, a_manifest
 from engine.s3_server import S3Server
@@ -28,11 +29,14 @@ CLOSE: Final = 0.05
 class Command:
     """Runs `trainingrun` with or without the packages that its estimate needs."""
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, own: Path) -> None:
         self._packages = next((python.parents[1] / "lib").glob("python3.*/site-packages"))
+        # Of the two pins of typer the command's own is what pip installs with trainingrun[estimate].
+        self._own = own
+        (own / "typer").symlink_to(Path(typer.__file__).parent)
 
     def run(self, *arguments: str, with_packages: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        packages = [str(self._packages)] if with_packages else []
+        packages = [str(self._own), str(self._packages)] if with_packages else []
         paths = os.pathsep.join([str(ROOT / "operator"), str(ROOT / "workers"), *packages])
         return subprocess.run(
             [sys.executable, "-m", "trainingrun.cli", *arguments], capture_output=True, text=True, check=False,
@@ -63,8 +67,8 @@ class Command:
 
 
 @pytest.fixture
-def command(engine_python: Callable[[str], Path]) -> Command:
-    return Command(engine_python("datatrove"))
+def command(engine_python: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Command:
+    return Command(engine_python("datatrove"), tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture

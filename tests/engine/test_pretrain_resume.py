@@ -15,7 +15,7 @@ from trainingrun_workers.volume import read_marker
 
 EnginePython = Callable[[str], Path]
 STEPS = 60
-KILLED_AFTER = (10, 20, 0, 30, 0, 40)  # saved steps; 0: as soon as its ranks have started
+KILLED_AFTER = (10, 20, 0, 40)  # saved steps; 0: as soon as its ranks have started
 
 
 def long(run: PretrainRun) -> PretrainRun:
@@ -86,7 +86,7 @@ def test_killed_at_any_moment_of_a_save_the_newest_whole_checkpoint_is_gone_on_f
     undisturbed: PretrainRun, other: PretrainRun, tmp_path: Path
 ) -> None:
     slow = slow_disk(tmp_path / "slow", 0.02)
-    moments = (0.0, 0.01, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.4)
+    moments = (0.0, 0.03, 0.1, 0.35, 0.7, 1.2, 1.9, 2.4)
     seen = {"half": 0, "whole": 0}
     for moment in moments:
         before = other.store.newest() or 0
@@ -100,7 +100,7 @@ def test_killed_at_any_moment_of_a_save_the_newest_whole_checkpoint_is_gone_on_f
         seen["whole" if other.store.complete() and after != before else "half"] += 1
         other.attempt += 1
 
-    assert seen["half"] >= 5 and seen["whole"] >= 1, "the moments lie before, within and after the save"
+    assert seen["half"] >= 3 and seen["whole"] >= 1, "the moments lie before, within and after the save"
     assert other.run().reason == "Completed"
     assert other.curve() == undisturbed.curve()
     assert other.weights(STEPS) == undisturbed.weights(STEPS)

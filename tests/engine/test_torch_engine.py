@@ -26,7 +26,7 @@ def torch_run(python: Path, root: Path, ranks: int = 1, cut: bool = False) -> Pr
     return run
 
 
-@pytest.fixture(scope="module", params=[(1, False), (2, False), (2, True)], ids=["alone", "ddp", "fsdp2"])
+@pytest.fixture(scope="module", params=[(1, False), (2, True)], ids=["alone", "fsdp2"])
 def whole(
     request: pytest.FixtureRequest, engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory
 ) -> PretrainRun:
