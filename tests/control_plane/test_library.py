@@ -1,6 +1,7 @@
 """Runs from Python on a real API server: applied, waited for, read and deleted; and the notebook."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,9 @@ def test_a_run_that_fails_meanwhile_is_an_error_that_says_why(
 ) -> None:
     client.apply(nameless())
     client.wait("tiny", until="Running", timeout=60, poll=0.2)
+    until = time.monotonic() + 30
+    while not kubelet.work() and time.monotonic() < until:  # the status leads, the object follows
+        time.sleep(0.1)
     kubelet.fail(kubelet.work()[0], 65, Result(65, "BadData", "The file raw/en/a.parquet is torn."))
     with pytest.raises(RunFailedError, match=r"The run tiny has failed: .*The file raw/en/a.parquet is torn"):
         client.wait("tiny", timeout=60, poll=0.2)

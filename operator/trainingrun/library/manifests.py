@@ -25,7 +25,7 @@ def manifest_of(source: Source) -> Manifest:
     if isinstance(source, TrainingRun):
         metadata = {"name": source.metadata.name, "namespace": source.metadata.namespace}
         spec = source.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
-        return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
+        return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": without_nulls(spec)}
     text, name = _text(source)
     try:
         read(text, name)
@@ -33,7 +33,19 @@ def manifest_of(source: Source) -> Manifest:
         raise CommandError(str(error)) from error
     (found,) = (one for one in documents(text) if isinstance(one, dict) and one.get("kind") == names.KIND)
     kept = {key: one for key, one in found["metadata"].items() if key in ("name", "namespace", "labels", "annotations")}
-    return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": kept, "spec": found["spec"]}
+    spec = without_nulls(found["spec"])
+    return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": kept, "spec": spec}
+
+
+def without_nulls(value: Any) -> Any:
+    """A decoded value without the keys that are null, as `kubectl apply` sends it.
+
+    A configuration of an engine may not change while its stage trains, so that a null which one way of applying sends
+    and another doesn't would be refused as a change.
+    """
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _text(source: str | Path | Mapping[str, Any]) -> tuple[str, str]:
