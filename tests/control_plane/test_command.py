@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -256,8 +257,12 @@ def test_a_watch_in_a_pipe_is_a_line_a_change_and_ends_with_ctrl_c(api: Api, nam
         assert watched.stdout.readline().endswith("tiny Pending\n")
         api.merge("TrainingRun", "tiny", {"spec": {"suspend": True}}, namespace)
         assert watched.stdout.readline().endswith("tiny Suspended\n")
-        watched.send_signal(2)
-        _, error = watched.communicate(timeout=30)
+        watched.send_signal(signal.SIGINT)
+        try:
+            _, error = watched.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            watched.kill()
+            raise
     assert (watched.returncode, error.strip()) == (130, "")
 
 

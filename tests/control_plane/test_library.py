@@ -58,7 +58,7 @@ def test_the_notebook_runs_from_the_manifest_to_the_scores(
     texts = list(shown.values())
     assert namespace in texts[0]
     assert "('quickstart', 2, ['handbook-en', 'handbook-it', 'python'])" in texts[1]
-    assert "Succeeded" in texts[2] and "Running" in texts[2]
+    assert texts[2].rstrip().splitlines()[-1].startswith("Succeeded"), "what came before is there if it was seen"
     assert "pretrain" in texts[3] and "Running" not in texts[3]
     assert "900" in texts[4]
 
