@@ -73,7 +73,7 @@ def report(found: Mapping[str, Sequence[Outcome]]) -> str:
         f"A Llama of {SHAPE['num_hidden_layers']} layers, {SHAPE['hidden_size']} wide, {SHAPE['vocab_size']:,} ids, "
         f"one rank on CPU, bfloat16, {STEPS} steps of 8 sequences of {LENGTH}; medians of the steps after the "
         f"{WARM}th and of {len(found[ENGINES[0]])} rounds in which the engines take turns, the least and the most in "
-        "brackets. No GPU was there: the part of this benchmark that is for one was not run.\n",
+        "brackets. This is on CPU alone: there is no part of it for a GPU yet.\n",
         table(rows),
     ))  # fmt: skip
 

@@ -60,7 +60,8 @@ def test_the_loss_falls_and_the_marker_names_the_engine(whole: PretrainRun) -> N
     losses = [line["loss"] for line in whole.curve()]
     assert len(losses) == 12
     assert losses[-1] < losses[0] - 1
-    assert (read_marker(whole.store.path(12)) or {})["engine"]["name"] == "torch"
+    marker = read_marker(whole.store.path(12)) or {}
+    assert (marker["engine"]["name"], marker["cpuStandIns"]) == ("torch", False)
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(whole: PretrainRun, again: PretrainRun) -> None:
@@ -135,6 +136,7 @@ def test_a_checkpoint_is_converted_by_a_copy(whole: PretrainRun, tmp_path: Path)
     stage = StageRun(whole.python, "convert", tmp_path / "volume", "artifacts/convert/bbbb")
     result = stage.run(ConvertSpec(pretrain=FOLDER, steps=(12,), tokenizer="tokenizer", tolerance=0.1))
     assert result.reason == "Completed", result.message
-    figures = (read_marker(stage.volume / "artifacts/convert/bbbb/step-00000012") or {}) | {}
+    figures = read_marker(stage.volume / "artifacts/convert/bbbb/step-00000012") or {}
     assert figures["argmaxAgreement"] > 0.98
     assert figures["maxLogitDifferenceFloat32"] < 1e-3
+    assert figures["cpuStandIns"] is False

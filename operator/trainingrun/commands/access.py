@@ -49,7 +49,7 @@ class Cluster:
             if not query["continue"]:
                 return found
 
-    def watch(self, kind: Kind, name: str | None = None, label: str | None = None) -> Iterator[tuple[str, Object]]:
+    def watch(self, kind: Kind, name: str | None = None) -> Iterator[tuple[str, Object]]:
         """ADDED, MODIFIED or DELETED with the object, from the present state on, for WATCH_SECONDS at most.
 
         UnreachableError where the connection is lost: call again, which begins with the present state.
@@ -57,7 +57,6 @@ class Cluster:
         call = Call("watch", kind, self.namespace, self.context)
         query = {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
-        query |= {"labelSelector": label} if label else {}
         for line in self._wire.lines(call, query, WATCH_SECONDS + CONNECT_SECONDS):
             event = json.loads(line)
             if event["type"] == "ERROR":
@@ -69,11 +68,6 @@ class Cluster:
         """An object after a merge patch; a field that the cluster's definition lacks is refused, not dropped."""
         call = Call("patch", kind, self.namespace, self.context, name)
         return self._wire.json(call, {"fieldValidation": "Strict"}, "PATCH", patch, MERGE_PATCH)
-
-    def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Object:
-        """A new object."""
-        call = Call("create", kind, self.namespace, self.context)
-        return self._wire.json(call, {"fieldValidation": "Strict"}, "POST", manifest)
 
     def delete(self, kind: Kind, name: str) -> None:
         """Delete an object; one that isn't there is fine."""

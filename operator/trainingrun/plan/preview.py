@@ -1,5 +1,9 @@
 """What a run would be given, without a cluster: the objects of every stage's first attempt."""
 
+import math
+from collections.abc import Iterator
+from itertools import chain, islice
+
 from trainingrun.manifests.meta import Manifest
 from trainingrun.plan import checkpoints
 from trainingrun.plan.follow_up import claim
@@ -19,11 +23,13 @@ def _batch(context: Context, instance: Instance) -> tuple[int, ...]:
     if instance.follows is None:
         return ()
     size = checkpoints.CONVERT_BATCH if instance.kind == "convert" else checkpoints.evaluate_batch(context)
-    return due(context)[:size]
+    return tuple(islice(due(context), size))
 
 
-def due(context: Context) -> tuple[int, ...]:
-    """Every checkpoint that will be converted and evaluated, oldest first."""
-    total, every = context.translated.pretrain.total_steps, context.translated.pretrain.checkpoint_every
-    steps = {*range(0, total, every), total} if every else {0, total}
-    return tuple(step for step in sorted(steps) if checkpoints.is_due(context, step))
+def due(context: Context) -> Iterator[int]:
+    """Every checkpoint that will be converted and evaluated, oldest first; there may be any number of them."""
+    pretrain, evaluate = context.translated.pretrain, context.run.spec.evaluate
+    chosen = evaluate.checkpoints if evaluate is not None else None
+    stride = math.lcm(pretrain.checkpoint_every, chosen.every) if chosen is not None else 0
+    steps = range(0, pretrain.total_steps, stride or max(pretrain.total_steps, 1))
+    return (step for step in chain(steps, (pretrain.total_steps,)) if checkpoints.is_due(context, step))

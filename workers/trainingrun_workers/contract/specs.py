@@ -71,7 +71,7 @@ class PretrainSpec:
     tokens_per_step: int
     nodes: int
     processes_per_node: int
-    cpu: bool  # no GPU was asked for: gloo and the CPU stand-ins
+    cpu: bool  # no GPU was asked for: gloo, and for nanotron the CPU stand-ins
     checkpoint_every: int
     keep_last: int
     keep_every: int | None

@@ -14,8 +14,8 @@ from trainingrun_workers.errors import BadData
 class Logits(Protocol):
     """An engine's own model, with whose logits those of the converted one are compared."""
 
-    on_gpu: bool
     device: str
+    stands_in: bool  # whether parts of the engine that need a GPU were stood in for
 
     def load(self, checkpoint: Path) -> None:
         """Take over the weights of a checkpoint."""

@@ -23,6 +23,7 @@ class Reference:
 
         self.on_gpu = torch.cuda.is_available()
         self.device = "cuda" if self.on_gpu else "cpu"
+        self.stands_in = not self.on_gpu
         self._dtype = dtype
         _load_engine(self.on_gpu)
         with _devices(self.on_gpu):

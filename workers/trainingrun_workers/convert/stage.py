@@ -114,5 +114,5 @@ class Converter:
         LOGGER.info("%s: %s", checkpoint.name, fidelity)
         fidelity.check(checkpoint.name)
         where = str(checkpoint.relative_to(self.volume.root))
-        own = {"checkpoint": where, "dtype": name, "parameters": parameters, "cpuStandIns": not self._reference.on_gpu}
+        own = {"checkpoint": where, "dtype": name, "parameters": parameters, "cpuStandIns": self._reference.stands_in}
         return own | fidelity.figures()

@@ -26,8 +26,8 @@ class TorchReference:
 
         from trainingrun_workers.torch_engine.model import Llama, Shape
 
-        self.on_gpu = torch.cuda.is_available()
-        self.device = "cuda" if self.on_gpu else "cpu"
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.stands_in = False
         self._dtype = dtype
         self._shape = Shape.of(config)
         self._model = Llama(self._shape).eval().to(self.device)

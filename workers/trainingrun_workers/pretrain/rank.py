@@ -122,6 +122,11 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     )  # fmt: skip
 
 
+def _stands_in(spec: PretrainSpec) -> bool:
+    # Only nanotron has parts that need a GPU; the torch engine computes the same on either.
+    return spec.cpu and spec.engine == "nanotron"
+
+
 def _log_every(spec: PretrainSpec) -> int:
     return max(int((spec.config.get("logging") or {}).get("iteration_step_info_interval") or 1), 1)
 
@@ -131,7 +136,7 @@ def _marker(spec: PretrainSpec, data: Data, ranks: dict[str, int], step: int) ->
     return {
         "samples": tokens // spec.config["tokens"]["sequence_length"], "tokens": tokens,
         "tokensBySource": data.tokens_by_source(step), "ranks": ranks, "engine": engine(spec).identity(),
-        "cpuStandIns": spec.cpu, "skips": skips_before(spec.skips, step),
+        "cpuStandIns": _stands_in(spec), "skips": skips_before(spec.skips, step),
     }  # fmt: skip
 
 
@@ -146,7 +151,7 @@ def _output(spec: PretrainSpec, data: Data, steps: tuple[int, ...], curve: Curve
         "tokensLeftOut": data.left_out(),
         "epochs": data.epochs(spec.total_steps),
         "skippedSteps": sum(skip.steps for skip in spec.skips),
-        "cpuStandIns": spec.cpu,
+        "cpuStandIns": _stands_in(spec),
         "engine": engine(spec).identity(),
     }
 

@@ -12,10 +12,11 @@ from trainingrun_workers.release.repeating import TASKS_FOLDER, commands
 from trainingrun_workers.release.scores import Scores, evaluation_results, score_table
 
 PLOT: Final = "progression.png"
-STAND_INS: Final = """\
+ON_CPU: Final = """\
 > [!WARNING]
-> **Trained on CPU.** No GPU was used: stand-ins took the place of the training engine's GPU parts. This model shows \
-that the whole chain works; it is no measure of what the same configuration gives on GPUs."""
+> **Trained on CPU.** No GPU was used{stand_ins}. This model shows that the whole chain works; it is no measure of \
+what the same configuration gives on GPUs."""
+STAND_INS: Final = ": stand-ins took the place of the training engine's GPU parts"  # of nanotron's alone
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ class CardFacts:
     gguf: tuple[GgufFile, ...] = ()
 
 
+def _on_cpu(facts: CardFacts) -> str:
+    engine = (facts.provenance.get("pretrain") or {}).get("engine")
+    return ON_CPU.format(stand_ins=STAND_INS if engine == "nanotron" else "") if facts.spec.cpu else ""
+
+
 def card_text(facts: CardFacts) -> str:
     """The whole README.md."""
     sections = (
-        f"# {facts.spec.name}", STAND_INS if facts.spec.cpu else "", _introduction(facts), _use(facts), _gguf(facts),
+        f"# {facts.spec.name}", _on_cpu(facts), _introduction(facts), _use(facts), _gguf(facts),
         _scores(facts), _progression(facts), _trials(facts), _limits(facts), making(facts.provenance, facts.versions),
         _citation(facts), _licence(facts),
     )  # fmt: skip

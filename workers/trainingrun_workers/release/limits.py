@@ -18,7 +18,7 @@ def limits(
         yield f"It was made for {', '.join(spec.languages)}; other languages were not aimed at."
     yield f"It reads and writes {context:,} tokens together at most."
     if spec.cpu:
-        yield "It was trained on CPU by stand-ins for the training engine's GPU parts, to show that the chain works."
+        yield "It was trained on CPU, to show that the chain works."
     skipped = (provenance.get("pretrain") or {}).get("skipped")
     if skipped:
         steps = sum(one["steps"] for one in skipped)

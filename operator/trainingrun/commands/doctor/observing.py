@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.cluster.kinds import CLAIM, NODE, PYTORCHJOB, Kind
+from trainingrun.cluster.kinds import ACCESS_REVIEW, CLAIM, NODE, PYTORCHJOB, Kind
 from trainingrun.commands.doctor.facts import Facts, Object, Right, Seen, Unseen
 from trainingrun.commands.doctor.installed import fields_of, pull_secrets
 from trainingrun.commands.doctor.surroundings import KUEUE, RIGHTS
@@ -30,7 +30,6 @@ LIMITS: Final = Kind("LimitRange", "v1", "limitranges")
 ACCOUNT: Final = Kind("ServiceAccount", "v1", "serviceaccounts")
 SECRET: Final = Kind("Secret", "v1", "secrets")
 QUEUE: Final = Kind("LocalQueue", "kueue.x-k8s.io/v1beta1", "localqueues")
-REVIEW: Final = Kind("SelfSubjectAccessReview", "authorization.k8s.io/v1", "selfsubjectaccessreviews")
 
 OPERATOR: Final = f"app.kubernetes.io/name={names.MANAGED_BY}"
 TRAINING_OPERATOR: Final = "control-plane=kubeflow-training-operator"
@@ -151,10 +150,12 @@ class _Look:
         attributes |= {"subresource": right.subresource} if right.subresource else {}
         attributes |= {} if right.everywhere else {"namespace": namespace}
         review = {
-            "apiVersion": REVIEW.api_version, "kind": REVIEW.name, "spec": {"resourceAttributes": attributes},
-        }  # fmt: skip
+            "apiVersion": ACCESS_REVIEW.api_version,
+            "kind": ACCESS_REVIEW.name,
+            "spec": {"resourceAttributes": attributes},
+        }
         try:
-            answer = self._wire.json(Call("create", REVIEW, None, self._context), None, "POST", review)
+            answer = self._wire.json(Call("create", ACCESS_REVIEW, None, self._context), None, "POST", review)
         except UnreachableError:
             raise
         except CommandError as error:

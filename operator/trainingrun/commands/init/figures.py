@@ -110,7 +110,7 @@ def figures(context: Context, speed: Speed, unique_tokens: int | None = None) ->
 
 
 def converted(context: Context) -> int:
-    """How many checkpoints become models: those that plan.preview.due lists, which is long for a wrong train_steps."""
+    """How many checkpoints become models: as many as plan.preview.due has."""
     total, evaluate = context.translated.pretrain.total_steps, context.run.spec.evaluate
     chosen = evaluate.checkpoints if evaluate is not None else None
     return 1 if chosen is None else math.ceil(total / chosen.every) + chosen.initial

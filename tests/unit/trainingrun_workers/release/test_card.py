@@ -81,6 +81,13 @@ def test_a_model_trained_without_gpus_says_so_before_anything_else() -> None:
     assert "Trained on CPU" not in card_text(facts(spec={"cpu": False}))
 
 
+@pytest.mark.parametrize(("engine", "stood_in"), [("nanotron", True), ("torch", False)])
+def test_stand_ins_are_told_of_only_where_the_engine_has_some(engine: str, stood_in: bool) -> None:
+    text = card_text(facts(provenance={"pretrain": {"engine": engine}}))
+    assert "**Trained on CPU.** No GPU was used" in text
+    assert ("stand-ins" in text) == stood_in
+
+
 def test_a_chat_model_names_its_base_and_is_asked_through_its_template() -> None:
     text = card_text(facts(spec={"chat": True, "base_name": "quickstart"}))
     assert "base_model: quickstart" in text

@@ -69,7 +69,7 @@ def test_as_many_models_are_reckoned_with_as_are_made() -> None:
     spec = made.manifest["spec"]
     for evaluate in (spec["evaluate"], None, {"taskSets": ["en"], "checkpoints": {"every": 20_000, "initial": True}}):
         run = context("tiny", spec | {"evaluate": evaluate})
-        assert converted(run) == len(due(run))
+        assert converted(run) == len(list(due(run)))
 
 
 @pytest.mark.parametrize(("size", "quantity"), [(1, "1Gi"), (100 * 2**30, "120Gi"), (1000 * 2**30, "1200Gi")])
