@@ -143,7 +143,7 @@ def test_the_torch_engines_gang_may_be_of_another_size_while_it_trains(runs: cli
     start(runs, "resized", {"tokenize": "Succeeded", "pretrain": "Running"})
     manifest["spec"]["pretrain"]["nodes"] += 1
     assert change(runs, manifest) == ""
-    manifest["spec"]["pretrain"]["engine"] = "nanotron"
+    manifest["spec"]["pretrain"] |= {"engine": "nanotron", "nodes": 2}
     assert "spec.pretrain's config and engine" in change(runs, manifest)
 
 
