@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
+from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Tuning
@@ -59,7 +60,8 @@ _SPEC_VARIABLES: Final = {
         "(variables.gpus == 0 ? 1 : variables.gpus)"
     ),
     "parallelism": (
-        "'parallelism' in variables.config && type(variables.config.parallelism) == map && "
+        "!has(object.spec.pretrain.custom) && 'parallelism' in variables.config && "
+        "type(variables.config.parallelism) == map && "
         "['dp', 'tp', 'pp'].all(key, key in variables.config.parallelism && "
         "type(variables.config.parallelism[key]) == int) ? "
         "['dp', 'tp', 'pp'].map(key, int(variables.config.parallelism[key])) : [variables.processes, 1, 1]"
@@ -142,6 +144,18 @@ def _started_and_changed(kind: str) -> str:
     )
 
 
+# What of a custom engine goes into the folder's name, with CEL that stands for what is left out.
+_CUSTOM: Final = {
+    "image": "''",
+    "command": "[]",
+    "args": "[]",
+    "steps": "0",
+    "tokensPerStep": "0",
+    "sequenceLength": "0",
+    "vocabSize": "0",
+    "seed": str(_default(Custom, "seed")),
+}
+
 _CHANGE_VARIABLES: Final = {
     "started": (
         "oldObject.?status.stages.orValue([]).filter(stage, stage.?attempt.orValue(0) > 0 && "
@@ -154,6 +168,11 @@ _CHANGE_VARIABLES: Final = {
         f"variables.oldConfig.all(key, key in {_KNOBS} || "
         "(key in variables.config && variables.config[key] == variables.oldConfig[key])) && "
         + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
+    ),
+    # Such an engine's configuration has no sections that are known to change nothing.
+    "sameCustom": (
+        "(!has(object.spec.pretrain.custom) || variables.config == variables.oldConfig) && "
+        + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in _CUSTOM.items())
     ),
     "changedVariants": (
         "object.spec.?variants.orValue([]).filter(variant, "
@@ -183,10 +202,11 @@ CHANGE_CHECKS: Final = (
     ),
     Check(
         "!('pretrain' in variables.started) || (variables.sameConfig && "
-        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
+        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && variables.sameCustom && "
         f"{_gang_same(Pretrain, 'spec.pretrain', _BOTH)} && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
+        "spec.pretrain's config, engine, custom (but for its env), nodes and gpusPerNode, and the weights of "
+        "spec.data, can't change once "
         f"stage pretrain has started: {_INSTEAD}",
     ),
     Check(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from trainingrun.api.custom_engine import OWN_VARIABLES
 from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_CHAINED, MAX_REPEATING_NAME, MAX_RUN_NAME, TUNING_KINDS
 from trainingrun.api.notes import Note
@@ -12,6 +13,7 @@ from trainingrun.api.rule_checks import (
     ADDRESSES,
     addressed,
     confusable,
+    custom_variables,
     evaluates_engine_steps,
     evaluates_saved_steps,
     fits,
@@ -20,6 +22,8 @@ from trainingrun.api.rule_checks import (
     judges_known_models,
     keeps_saved_steps,
     one_secret_each,
+    takes_whole_samples,
+    told_when_saved,
     unique,
 )
 from trainingrun.api.training_run import TrainingRun
@@ -136,6 +140,34 @@ RULES: Final[tuple[Rule, ...]] = (
         "!has(self.keepEvery) || !has(self.every) || self.keepEvery % self.every == 0",
         "keepEvery asks for checkpoints that are never written: make it a multiple of every.",
         lambda run: keeps_saved_steps(run.spec),
+    ),
+    Rule(
+        "spec.pretrain",
+        "has(self.custom) == (has(self.engine) && self.engine == 'custom')",
+        "custom says what engine custom runs: give custom with engine: custom, and with no other engine.",
+        lambda run: (run.spec.pretrain.custom is not None) == (run.spec.pretrain.engine == "custom"),
+    ),
+    Rule(
+        "spec.pretrain",
+        "!has(self.custom) || "
+        "(has(self.checkpoints) && has(self.checkpoints.every) && !has(self.checkpoints.interval))",
+        "The operator can't read a custom engine's configuration: set checkpoints.every, and leave "
+        "checkpoints.interval out.",
+        lambda run: told_when_saved(run.spec.pretrain),
+    ),
+    Rule(
+        "spec.pretrain.custom",
+        "self.tokensPerStep % self.sequenceLength == 0",
+        "A step takes whole samples: make tokensPerStep a multiple of sequenceLength.",
+        lambda run: takes_whole_samples(run.spec.pretrain),
+    ),
+    Rule(
+        "spec.pretrain.custom",
+        "!has(self.env) || self.env.all(name, "
+        + " && ".join(f"!name.startsWith('{one}')" for one in OWN_VARIABLES)
+        + ")",
+        f"env names a variable that the operator sets: leave out those that begin with {' or '.join(OWN_VARIABLES)}.",
+        lambda run: not any(name.startswith(OWN_VARIABLES) for name in custom_variables(run.spec.pretrain)),
     ),
     Rule(
         "spec.evaluate",
