@@ -191,7 +191,9 @@ def test_its_export_is_compared_copied_and_released(convert: StageRun, engine_py
 
     release = StageRun(engine_python("lm-eval"), "release", convert.volume, "artifacts/release/cccc")
     made = {"pretrain": {"engine": "custom", "folder": FOLDER, "steps": 6, "tokensPerStep": 512, "seed": 42}}
-    done = release.run(release_spec(model=f"{CONVERTED}/step-00000006", evaluation=None, evaluated_as=None, provenance=made))
+    done = release.run(
+        release_spec(model=f"{CONVERTED}/step-00000006", evaluation=None, evaluated_as=None, provenance=made)
+    )
     assert done.reason == "Completed", done.message
     card = (convert.volume / "artifacts/release/cccc/model/README.md").read_text()
     assert "| engine | tiny 1 |" in card

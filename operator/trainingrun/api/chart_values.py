@@ -8,7 +8,7 @@ from pydantic import Field
 from trainingrun.api.chart_base import (
     AnyName,
     Digest,
-    EngineName,
+    EngineImages,
     Image,
     OptionalName,
     Port,
@@ -60,7 +60,7 @@ class Images(Values):
     """Stages sft, dpo, cpt and prepare: Axolotl; required."""
     release: Image = ""
     """Stages release; required."""
-    custom: dict[EngineName, Image] = {}
+    custom: EngineImages = {}
     """Images of engines of your own, by the name that a run's pretrain.custom.image gives; docs/engine-contract.md."""
     digests: Digests = Digests()
     """A digest for each image, where its reference names none."""

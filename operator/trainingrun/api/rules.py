@@ -151,7 +151,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "spec.pretrain",
         "!has(self.custom) || "
         "(has(self.checkpoints) && has(self.checkpoints.every) && !has(self.checkpoints.interval))",
-        "The operator can't read a custom engine's configuration: set checkpoints.every, and leave "
+        "The operator can't read a custom engine's configuration: give checkpoints.every, and leave "
         "checkpoints.interval out.",
         lambda run: told_when_saved(run.spec.pretrain),
     ),
