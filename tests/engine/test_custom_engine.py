@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +19,14 @@ from engine.pretrain_runs import FOLDER, RUN_FOLDER, Pod, make_tokens, wait_unti
 from engine.release_runs import spec as release_spec
 from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers.contract import (
+    Answer,
     ConvertSpec,
     DataSource,
     DataStage,
     PretrainSpec,
     Result,
     RunReference,
+    Snapshot,
     StageInput,
 )
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
@@ -42,6 +46,7 @@ class CustomRun:
 
     def __init__(self, python: Path, root: Path, **spec: Any) -> None:
         self.python, self.root, self.volume, self.attempt = python, root, root / "volume", 0
+        self.report_url: str | None = None
         make_tokens(self.volume / "tokens/en", 3000, 1)
         make_tokens(self.volume / "tokens/it", 2000, 2)
         (root / "engine.py").write_text(engine_source())
@@ -64,7 +69,8 @@ class CustomRun:
         own.mkdir()
         stage_input = StageInput(
             run=RunReference("here", "tiny", "uid-1"), stage="pretrain", kind="pretrain", attempt=self.attempt,
-            folder=FOLDER, run_folder=RUN_FOLDER, report_url=None, report_seconds=0.2, grace_seconds=30, spec=self.spec,
+            folder=FOLDER, run_folder=RUN_FOLDER, report_url=self.report_url, report_seconds=0.2, grace_seconds=30,
+            spec=self.spec,
         )  # fmt: skip
         (own / "input.json").write_text(stage_input.to_json())
         # Nothing of this package is on its path.
@@ -130,6 +136,36 @@ def test_killed_it_goes_on_from_its_checkpoint_to_the_same_bits(whole: CustomRun
     assert run.weights(STEPS) == whole.weights(STEPS)
     lines = (run.volume / FOLDER / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, STEPS + 1))
+
+
+def test_its_reports_are_snapshots_and_the_answer_says_what_stays(whole: CustomRun, tmp_path: Path) -> None:
+    run, told = CustomRun(whole.python, tmp_path, total_steps=100_000), []
+
+    class Operator(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(Snapshot.from_dict(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(Answer(keep_last=1, keep_every=50, keep=(4,)).to_json().encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing, so that the test's own output stays readable."""
+
+    with HTTPServer(("127.0.0.1", 0), Operator) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        run.report_url = f"http://127.0.0.1:{server.server_port}/"
+        pod = run.start()
+        run.until_saved(pod, 60)
+        pod.process.terminate()
+        last = pod.wait().step
+        server.shutdown()
+    assert {one.activity for one in told} <= {"loading", "saving", "training"}
+    assert (told[-1].uid, told[-1].attempt, told[-1].total) == ("uid-1", 1, 100_000)
+    assert told[-1].step > told[0].step
+    assert {0, 50} <= set(told[-1].checkpoints)
+    kept = set(run.store.complete())
+    assert {0, 50, last} <= kept, "the untrained one waits to be converted"
+    assert len({step for step in kept if step > 50 and step % 50 and step % 6}) <= 1, "keep_last 1"
 
 
 def test_told_to_stop_it_saves_and_says_143(python: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.api.custom_engine import Custom
+from trainingrun.api.custom_engine_rules import NAMED_BY
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Tuning
@@ -144,18 +144,6 @@ def _started_and_changed(kind: str) -> str:
     )
 
 
-# What of a custom engine goes into the folder's name, with CEL that stands for what is left out.
-_CUSTOM: Final = {
-    "image": "''",
-    "command": "[]",
-    "args": "[]",
-    "steps": "0",
-    "tokensPerStep": "0",
-    "sequenceLength": "0",
-    "vocabSize": "0",
-    "seed": str(_default(Custom, "seed")),
-}
-
 _CHANGE_VARIABLES: Final = {
     "started": (
         "oldObject.?status.stages.orValue([]).filter(stage, stage.?attempt.orValue(0) > 0 && "
@@ -172,7 +160,7 @@ _CHANGE_VARIABLES: Final = {
     # Such an engine's configuration has no sections that are known to change nothing.
     "sameCustom": (
         "(!has(object.spec.pretrain.custom) || variables.config == variables.oldConfig) && "
-        + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in _CUSTOM.items())
+        + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in NAMED_BY.items())
     ),
     "changedVariants": (
         "object.spec.?variants.orValue([]).filter(variant, "

@@ -6,7 +6,6 @@ from typing import Final
 from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_REPEATING_NAME
 from trainingrun.api.results import Variant
-from trainingrun.api.training import Pretrain
 from trainingrun.api.training_run import TrainingRun, TrainingRunSpec
 
 ADDRESSES: Final = ("hf://", "s3://")
@@ -54,23 +53,6 @@ def evaluates_engine_steps(spec: TrainingRunSpec) -> bool:
     if chosen is None or spec.pretrain.checkpoints.every is not None or type(saved) is not int or saved < 1:
         return True
     return chosen.every % saved == 0
-
-
-def told_when_saved(pretrain: Pretrain) -> bool:
-    """Whether the run itself says when a custom engine saves."""
-    checkpoints = pretrain.checkpoints
-    return pretrain.custom is None or (checkpoints.every is not None and checkpoints.interval is None)
-
-
-def takes_whole_samples(pretrain: Pretrain) -> bool:
-    """Whether a step of a custom engine is a whole number of samples."""
-    custom = pretrain.custom
-    return custom is None or custom.tokens_per_step % custom.sequence_length == 0
-
-
-def custom_variables(pretrain: Pretrain) -> Iterable[str]:
-    """Names of the variables that a custom engine is given."""
-    return pretrain.custom.env if pretrain.custom is not None else ()
 
 
 def keeps_saved_steps(spec: TrainingRunSpec) -> bool:

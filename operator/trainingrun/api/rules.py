@@ -1,19 +1,17 @@
 """RULES: what the schema alone can't say, each once as CEL for the API server and as Python for everybody else."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from trainingrun.api.custom_engine import OWN_VARIABLES
+from trainingrun.api.custom_engine_rules import CUSTOM_RULES
 from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_CHAINED, MAX_REPEATING_NAME, MAX_RUN_NAME, TUNING_KINDS
 from trainingrun.api.notes import Note
+from trainingrun.api.rule import Rule
 from trainingrun.api.rule_checks import (
     ADDRESSES,
     addressed,
     confusable,
-    custom_variables,
     evaluates_engine_steps,
     evaluates_saved_steps,
     fits,
@@ -22,26 +20,11 @@ from trainingrun.api.rule_checks import (
     judges_known_models,
     keeps_saved_steps,
     one_secret_each,
-    takes_whole_samples,
-    told_when_saved,
     unique,
 )
 from trainingrun.api.training_run import TrainingRun
 
 HOST_NAME: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # of a Service, which every pod of a PyTorchJob has
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule: it holds, or its message names the mend."""
-
-    path: str  # where in the object it stands, for example spec.storage or spec.data[]; "" for the whole object
-    cel: str | None  # over `self` at that place; None where the place's list type makes the API server hold it
-    message: str
-    holds: Callable[[TrainingRun], bool]
-    untyped: bool = False  # reads an engine's configuration: for the admission policy, over `object`
-
-
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
 _ONE_SECRET_CEL: Final = (
     "self.filter(one, has(one.secretName) && one.path.startsWith('{0}'))"
@@ -141,34 +124,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "keepEvery asks for checkpoints that are never written: make it a multiple of every.",
         lambda run: keeps_saved_steps(run.spec),
     ),
-    Rule(
-        "spec.pretrain",
-        "has(self.custom) == (has(self.engine) && self.engine == 'custom')",
-        "custom says what engine custom runs: give custom with engine: custom, and with no other engine.",
-        lambda run: (run.spec.pretrain.custom is not None) == (run.spec.pretrain.engine == "custom"),
-    ),
-    Rule(
-        "spec.pretrain",
-        "!has(self.custom) || "
-        "(has(self.checkpoints) && has(self.checkpoints.every) && !has(self.checkpoints.interval))",
-        "The operator can't read a custom engine's configuration: give checkpoints.every, and leave "
-        "checkpoints.interval out.",
-        lambda run: told_when_saved(run.spec.pretrain),
-    ),
-    Rule(
-        "spec.pretrain.custom",
-        "self.tokensPerStep % self.sequenceLength == 0",
-        "A step takes whole samples: make tokensPerStep a multiple of sequenceLength.",
-        lambda run: takes_whole_samples(run.spec.pretrain),
-    ),
-    Rule(
-        "spec.pretrain.custom",
-        "!has(self.env) || self.env.all(name, "
-        + " && ".join(f"!name.startsWith('{one}')" for one in OWN_VARIABLES)
-        + ")",
-        f"env names a variable that the operator sets: leave out those that begin with {' or '.join(OWN_VARIABLES)}.",
-        lambda run: not any(name.startswith(OWN_VARIABLES) for name in custom_variables(run.spec.pretrain)),
-    ),
+    *CUSTOM_RULES,
     Rule(
         "spec.evaluate",
         f"!has(self.taskFolder) || ({_IN_VOLUME_CEL.format('self.taskFolder')})",

@@ -12,6 +12,7 @@ from trainingrun_workers.contract import ReleaseSpec
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.release.card import CardFacts, GgufFile, Trial, card_text
 from trainingrun_workers.release.licences import find_licence
+from trainingrun_workers.release.making import making
 from trainingrun_workers.release.scores import Score, Scores, evaluation_results, read_scores, score_table
 from trainingrun_workers.release.stage import check_card, measured_provenance
 from trainingrun_workers.release.usage import usage_code
