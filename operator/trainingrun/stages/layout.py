@@ -100,8 +100,9 @@ def _pretrain(run: TrainingRun, translated: Translated, _: Instance, __: dict[st
         own = run.spec.pretrain.custom.model_dump(exclude={"image", "env"})
         config = {"config": pretrain.config, "custom": own}
     config["seed"] = pretrain.seed
-    # The number of ranks is part of the inputs: the data order and the sums of gradients depend on it.
-    return {"engine": engine(run, "pretrain"), "config": config, "data": data, "nodes": run.spec.pretrain.nodes}
+    made = {"engine": engine(run, "pretrain"), "config": config, "data": data}
+    # nanotron's data order depends on the number of ranks; for the torch engine a step is the same for any number.
+    return made if run.spec.pretrain.engine == "torch" else {**made, "nodes": run.spec.pretrain.nodes}
 
 
 # Parts of nanotron's configuration that change nothing about the weights.
