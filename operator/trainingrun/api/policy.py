@@ -159,7 +159,6 @@ _CHANGE_VARIABLES: Final = {
         "(key in variables.config && variables.config[key] == variables.oldConfig[key])) && "
         + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
     ),
-    # Such an engine's configuration has no sections that are known to change nothing.
     "sameCustom": (
         "(!has(object.spec.pretrain.custom) || variables.config == variables.oldConfig) && "
         + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in NAMED_BY.items())
@@ -194,7 +193,7 @@ CHANGE_CHECKS: Final = (
         "!('pretrain' in variables.started) || (variables.sameConfig && "
         f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && variables.sameCustom && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        "spec.pretrain's config, engine and custom (but for its env), and the weights of spec.data, can't change once "
+        "spec.pretrain's config and engine, its custom but for env, and the weights of spec.data, can't change once "
         f"stage pretrain has started: {_INSTEAD}",
     ),
     Check(
