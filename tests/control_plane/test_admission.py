@@ -125,6 +125,7 @@ def test_the_api_server_says_of_a_run(runs: client.CustomObjectsApi, case: Case)
 def test_the_api_server_says_of_a_change_to_a_started_run(runs: client.CustomObjectsApi, edit: Edit) -> None:
     name = f"edit-{EDITS.index(edit)}"
     manifest = a_manifest(name)
+    edit.before(manifest)
     runs.create_namespaced_custom_object(**PLACE, body=manifest)
     start(runs, name, edit.started)
     edit.change(manifest)

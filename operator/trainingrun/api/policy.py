@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
+from trainingrun.api.custom_engine_rules import NAMED_BY
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Tuning
@@ -61,7 +62,8 @@ _SPEC_VARIABLES: Final = {
         "(variables.gpus == 0 ? 1 : variables.gpus)"
     ),
     "parallelism": (
-        "'parallelism' in variables.config && type(variables.config.parallelism) == map && "
+        "!has(object.spec.pretrain.custom) && 'parallelism' in variables.config && "
+        "type(variables.config.parallelism) == map && "
         "['dp', 'tp', 'pp'].all(key, key in variables.config.parallelism && "
         "type(variables.config.parallelism[key]) == int) ? "
         "['dp', 'tp', 'pp'].map(key, int(variables.config.parallelism[key])) : [variables.processes, 1, 1]"
@@ -157,6 +159,10 @@ _CHANGE_VARIABLES: Final = {
         "(key in variables.config && variables.config[key] == variables.oldConfig[key])) && "
         + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
     ),
+    "sameCustom": (
+        "(!has(object.spec.pretrain.custom) || variables.config == variables.oldConfig) && "
+        + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in NAMED_BY.items())
+    ),
     "changedVariants": (
         "object.spec.?variants.orValue([]).filter(variant, "
         "oldObject.spec.?variants.orValue([]).exists(old, old.name == variant.name && ("
@@ -185,10 +191,10 @@ CHANGE_CHECKS: Final = (
     ),
     Check(
         "!('pretrain' in variables.started) || (variables.sameConfig && "
-        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
+        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && variables.sameCustom && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        "spec.pretrain's config and engine, and the weights of spec.data, can't change once stage pretrain has "
-        f"started: {_INSTEAD}",
+        "spec.pretrain's config and engine, its custom but for env, and the weights of spec.data, can't change once "
+        f"stage pretrain has started: {_INSTEAD}",
     ),
     Check(
         f"!('pretrain' in variables.started) || {_ENGINE.format(of='object')} == 'torch' || "

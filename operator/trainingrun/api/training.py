@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from trainingrun.api.base import Duration, Model
+from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import Placement
 
 
@@ -82,14 +83,17 @@ class BadLoss(Model):
 class Pretrain(Gang):
     """Pretraining of the base model: a PyTorchJob."""
 
-    engine: Literal["nanotron", "torch"] = "nanotron"
-    """Which engine trains: nanotron 0.4, or torch alone by the same configuration."""
+    engine: Literal["nanotron", "torch", "custom"] = "nanotron"
+    """Which engine trains: nanotron 0.4, torch alone by the same configuration, or one of your own, as custom says."""
+    custom: Custom | None = None
+    """What engine custom runs, and the sizes of its training."""
     checkpoints: Checkpoints = Checkpoints()
     """When checkpoints are written and which are kept."""
     bad_loss: BadLoss = BadLoss()
     """What happens when the loss is no number, or rises too far."""
     config: dict[str, Any]
-    """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
+    """The engine's own configuration under its own names; a nanotron YAML can be pasted. A custom engine gets it
+    as it is."""
 
 
 class Tuning(Gang):

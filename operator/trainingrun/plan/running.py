@@ -3,7 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trainingrun.plan import attempts, checkpoints, gates, gpu_hours, placement, progress, starting, troubles
+from trainingrun.plan import (
+    attempts,
+    checkpoints,
+    custom_engine,
+    gates,
+    gpu_hours,
+    placement,
+    progress,
+    starting,
+    troubles,
+)
 from trainingrun.plan.draft import Draft, timestamp
 from trainingrun.plan.gates import Gate
 from trainingrun.plan.outcomes import Ended, Undecided, judge
@@ -32,7 +42,10 @@ def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     judged = judge(draft.work(instance.name), draft.pods(instance.name), draft.now)
     if isinstance(judged, Ended):
         progress.last_words(draft, instance)
-        if judged.cause == "Completed":
+        broken = custom_engine.unfinished(draft, instance, _last(judged.outputs))
+        if judged.cause == "Completed" and broken is not None:
+            attempts.end(draft, instance, broken)
+        elif judged.cause == "Completed":
             _completed(draft, instance, judged)
         else:
             attempts.end(draft, instance, judged)
@@ -44,6 +57,11 @@ def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         attempts.end(draft, instance, called_off)
         return
     progress.take_reports(draft, instance)
+    silent = None if isinstance(judged, Undecided) else custom_engine.hung(draft, instance)
+    if silent is not None:
+        progress.last_words(draft, instance)
+        attempts.end(draft, instance, silent)
+        return
     _tell(draft, instance)
 
 
@@ -134,7 +152,12 @@ def _last(outputs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
     Of a tokenize stage that is the one with the most tokens: several pods may end in the same second.
     """
-    return max(reversed(outputs), key=lambda one: one.get("tokens", 0), default={})
+    return max(reversed(outputs), key=_tokens, default={})
+
+
+def _tokens(output: Mapping[str, Any]) -> int:
+    tokens = output.get("tokens")
+    return tokens if isinstance(tokens, int) else 0
 
 
 def told(output: Mapping[str, Any]) -> dict[str, str]:
