@@ -140,7 +140,10 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
         "image": plan.image,
         "imagePullPolicy": defaults.image_pull_policy,
         "args": [plan.kind],
-        "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "env": [
+            *({"name": name, "value": value} for name, value in sorted(environment.items())),
+            {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
         "resources": _resources(plan, defaults),
         "securityContext": {
             "allowPrivilegeEscalation": False,

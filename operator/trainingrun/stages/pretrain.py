@@ -1,6 +1,9 @@
 """The pretrain stage: a PyTorchJob in which the engine trains the base model."""
 
-from trainingrun.api.base import seconds
+from typing import Any
+
+from trainingrun.api.base import quantity, seconds
+from trainingrun.api.training import Preflight
 from trainingrun.stages import network
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
@@ -31,6 +34,7 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         loss_spike=pretrain.bad_loss.spike,
         engine=pretrain.engine,
         auto_interval=pretrain.checkpoints.interval == "auto",
+        preflight=_preflight(pretrain.preflight),
         seconds_between_failures=seconds(pretrain.recovery.mean_time_between_failures),
     )
     return Need(
@@ -43,6 +47,16 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         devices=pretrain.network.resources,
         grace_seconds=int(seconds(pretrain.recovery.grace_period)),
     )
+
+
+def _preflight(asked: Preflight) -> dict[str, Any]:
+    floors = {
+        "matmulTflops": asked.matmul_tflops,
+        "allReduceGBs": asked.all_reduce_gbs,
+        "volumeMBs": asked.volume_mbs,
+        "shmFree": quantity(asked.shm_free) if asked.shm_free else None,
+    }
+    return {"enabled": asked.enabled, "floors": {name: floor for name, floor in floors.items() if floor is not None}}
 
 
 def _data(context: Context) -> tuple[DataStage, ...]:

@@ -1,6 +1,6 @@
 """What each kind of stage is to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 
@@ -83,6 +83,8 @@ class PretrainSpec:
     loss_spike: float | None = None  # a logged loss above this multiple of the median of the last hundred is bad
     auto_interval: bool = False  # checkpoint_every is only where to begin
     seconds_between_failures: float = 432000.0
+    # enabled, and floors by the names of the measures in pretrain.preflight; nothing is measured where it is empty
+    preflight: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
