@@ -43,15 +43,15 @@ def test_a_healthy_gang_is_measured_and_trains(run: PretrainRun) -> None:
     print(document)
     assert [one["node"] for one in document["ranks"]] == ["node-0", "node-1"]
     for one in document["ranks"]:
-        assert all(one[name] > 0 for name in ("matmulTflops", "allReduceGBs", "edgeGBs", "volumeMBs", "shmFree"))
+        assert all(one[name] > 0 for name in ("matmulTflops", "allReduceGbs", "edgeGbs", "volumeMbs", "shmFree"))
     assert document["seconds"] < LONGEST
     assert not list((run.volume / RUN_FOLDER / "preflight").glob(".probe*"))
 
 
 def test_a_gang_below_a_floor_is_told_so_once(run: PretrainRun) -> None:
-    results = both(run, {"allReduceGBs": 1e6})
+    results = both(run, {"allReduceGbs": 1e6})
     assert {(one.exit_code, one.reason) for one in results} == {(78, "BelowFloor")}
-    assert "The whole gang is below the floor pretrain.preflight.allReduceGBs" in results[0].message
+    assert "The whole gang is below the floor pretrain.preflight.allReduceGbs" in results[0].message
 
 
 def test_a_node_below_a_floor_is_named_by_every_pod(run: PretrainRun, tmp_path: Path) -> None:

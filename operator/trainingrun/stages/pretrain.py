@@ -52,8 +52,8 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
 def _preflight(asked: Preflight) -> dict[str, Any]:
     floors = {
         "matmulTflops": asked.matmul_tflops,
-        "allReduceGBs": asked.all_reduce_gbs,
-        "volumeMBs": asked.volume_mbs,
+        "allReduceGbs": asked.all_reduce_gbs,
+        "volumeMbs": asked.volume_mbs,
         "shmFree": quantity(asked.shm_free) if asked.shm_free else None,
     }
     return {"enabled": asked.enabled, "floors": {name: floor for name, floor in floors.items() if floor is not None}}

@@ -20,11 +20,11 @@ def gang(name: str, *values: float) -> list[dict[str, Any]]:
         ("matmulTflops", (600, 400, 590), {}, False, None),  # machines without GPUs are noisy
         ("matmulTflops", (600, 100), {}, True, None),  # two can't tell
         ("matmulTflops", (600, 100), {"matmulTflops": 300.0}, False, "n1"),
-        ("edgeGBs", (40, 40, 5, 40), {}, True, "n2"),
+        ("edgeGbs", (40, 40, 5, 40), {}, True, "n2"),
         ("shmFree", (9e9, 1e6, 9e9), {}, True, None),  # pods may differ
         ("shmFree", (9e9, 1e6), {"shmFree": 1e9}, False, "n1"),
-        ("volumeMBs", (500, 20), {"volumeMBs": 100.0}, False, "n1"),
-        ("allReduceGBs", (100, 50, 100), {}, True, None),  # the gang's, not a node's
+        ("volumeMbs", (500, 20), {"volumeMbs": 100.0}, False, "n1"),
+        ("allReduceGbs", (100, 50, 100), {}, True, None),  # the gang's, not a node's
     ],
 )
 def test_a_node_is_blamed_where_it_alone_is_low(
@@ -36,7 +36,7 @@ def test_a_node_is_blamed_where_it_alone_is_low(
         assert f"Node {blamed} lets the gang down" in found.message
 
 
-@pytest.mark.parametrize("name", ["matmulTflops", "allReduceGBs"])
+@pytest.mark.parametrize("name", ["matmulTflops", "allReduceGbs"])
 def test_a_gang_that_is_low_as_a_whole_blames_the_floor(name: str) -> None:
     found = judge(gang(name, 50, 60, 55), {name: 100.0}, relative=True)
     assert found is not None

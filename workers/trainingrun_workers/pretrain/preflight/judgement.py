@@ -25,11 +25,11 @@ class Measure:
 MEASURES: Final = (
     Measure("matmulTflops", "matrix product", "TFLOP/s"),
     Measure("shmFree", "free room in /dev/shm", "bytes"),
-    Measure("volumeMBs", "writing to the volume", "MB/s"),
-    Measure("edgeGBs", "the better link to a neighbour", "GB/s"),
-    Measure("allReduceGBs", "all-reduce of the whole gang", "GB/s", of_node=False),
+    Measure("volumeMbs", "writing to the volume", "MB/s"),
+    Measure("edgeGbs", "the better link to a neighbour", "GB/s"),
+    Measure("allReduceGbs", "all-reduce of the whole gang", "GB/s", of_node=False),
 )
-ABSOLUTE: Final = frozenset({"shmFree", "volumeMBs"})  # no outliers: rooms may differ, and the volume is everyone's
+ABSOLUTE: Final = frozenset({"shmFree", "volumeMbs"})  # no outliers: rooms may differ, and the volume is everyone's
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def measure(rank: LaunchedRank, cpu: bool, folder: Path) -> dict[str, Any]:
     figures["matmulTflops"] = _matmul(device)
     if rank.local_rank == 0:
         figures["shmFree"] = shutil.disk_usage(SHM).free
-        figures["volumeMBs"] = _volume(folder / f".probe-{rank.rank}")
+        figures["volumeMbs"] = _volume(folder / f".probe-{rank.rank}")
     if rank.world_size > 1:
-        figures["allReduceGBs"] = _all_reduce(device, rank.world_size)
+        figures["allReduceGbs"] = _all_reduce(device, rank.world_size)
         figures |= _edges(rank, device)
     return figures
 
@@ -70,7 +70,7 @@ def _edges(rank: LaunchedRank, device: torch.device) -> dict[str, float]:
         values.nbytes / _seconds(device, functools.partial(_swap, values, peer * per_node), 3) / 1e9
         for peer in neighbours(own, nodes)
     ]
-    return {"edgeGBs": round(max(rates), 4)}
+    return {"edgeGbs": round(max(rates), 4)}
 
 
 def neighbours(own: int, nodes: int) -> list[int]:
