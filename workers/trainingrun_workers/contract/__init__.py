@@ -16,13 +16,15 @@ from trainingrun_workers.contract.places import (
     DEFAULT_VOLUME,
     INPUT_VARIABLE,
     MAX_RESULT_BYTES,
+    NODE_VARIABLE,
+    PROFILE_FOLDER,
     TERMINATION_LOG,
     TOKEN_FILE,
     VOLUME_VARIABLE,
     ExitCode,
     checkpoint_name,
 )
-from trainingrun_workers.contract.reports import Answer, Result, Snapshot
+from trainingrun_workers.contract.reports import MEASURED, Answer, Profile, Result, Snapshot
 from trainingrun_workers.contract.specs import (
     SPECS,
     ConvertSpec,
@@ -62,7 +64,11 @@ __all__ = [
     "INPUT_VARIABLE",
     "JudgeSpec",
     "MAX_RESULT_BYTES",
+    "MEASURED",
+    "NODE_VARIABLE",
+    "PROFILE_FOLDER",
     "PretrainSpec",
+    "Profile",
     "ReleaseSpec",
     "ReportSpec",
     "ReportedCurve",

@@ -7,6 +7,7 @@ CONTRACT_VERSION: Final = 1
 
 VOLUME_VARIABLE: Final = "TRAININGRUN_VOLUME"  # set by tests to work elsewhere than on DEFAULT_VOLUME
 INPUT_VARIABLE: Final = "TRAININGRUN_INPUT"
+NODE_VARIABLE: Final = "TRAININGRUN_NODE"  # the name of the pod's node
 DEFAULT_VOLUME: Final = "/volume"
 DEFAULT_INPUT: Final = "/etc/trainingrun/input.json"
 TOKEN_FILE: Final = "/var/run/secrets/trainingrun/token"
@@ -17,6 +18,7 @@ COMPLETE_COUNT: Final = (
 )
 COMPLETE_MARKER: Final = "COMPLETE.json"  # written last into a finished folder: its JSON is the stage's output
 CHECKPOINT_FOLDER: Final = "checkpoints"  # below a pretrain stage's folder: step-00000300/…
+PROFILE_FOLDER: Final = "profiles"  # below a run's folder: a folder for each profile, a trace for each rank
 MAX_RESULT_BYTES: Final = 3500  # a termination message is cut at 4096
 
 
