@@ -28,6 +28,7 @@ from trainingrun.commands import (
     logs,
     plan,
     plot,
+    profiling,
     reproduce,
     restart_from,
     resume,
@@ -42,7 +43,7 @@ from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, Co
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
     init, check, plan, translate, estimate, doctor,
-    status, logs, plot, compare, dashboard, suspend, resume, retry, restart_from, freeing,
+    status, logs, plot, compare, dashboard, profiling, suspend, resume, retry, restart_from, freeing,
     artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.pretrain_runs import BATCH, RUN_FOLDER, SEQUENCE, Pod, PretrainRun, slowly, wait_until
+from engine.pretrain_runs import RUN_FOLDER, SEQUENCE, Pod, PretrainRun, slowly, wait_until
 from engine.silent_disk import silent_disk
 from trainingrun_workers.contract import Answer, Profile, Snapshot
 from trainingrun_workers.pretrain.flops import TokenCost
@@ -116,7 +116,7 @@ def test_a_profile_that_is_asked_for_shows_so_many_steps_and_changes_nothing(
     assert plain.run().reason == "Completed"
 
     def ask(name: str, steps: int, rank: int | None) -> None:
-        answer = Answer(10, profile=Profile(name, steps, rank))
+        answer = Answer(10, profile=Profile(name, gang.attempt, steps, rank))
         write_atomic(gang.volume / RUN_FOLDER / "answers/pretrain.json", answer.to_json())
 
     ask("first", 3, None)

@@ -131,8 +131,11 @@ def who_is_missing(flights: Mapping[int, Flight], ranks: Iterable[int]) -> str |
         missing = [rank for rank in ranks if rank in members and _begun(flights, rank, group) < number]
         if missing:
             others = [rank for rank in waiting if rank not in missing]
-            return f"{_named(missing)} did not join {flights[farthest].waits[group]}, in which {_named(others).lower()} waited"
-    waits = {rank: next(iter(flights[rank].waits.values())) for rank in ranks if rank in flights and flights[rank].waits}
+            what = flights[farthest].waits[group]
+            return f"{_named(missing)} did not join {what}, in which {_named(others).lower()} waited"
+    waits = {
+        rank: next(iter(flights[rank].waits.values())) for rank in ranks if rank in flights and flights[rank].waits
+    }
     if not waits:
         return None
     return f"{_named(waits)} waited in {next(iter(waits.values()))} for ranks of other pods"

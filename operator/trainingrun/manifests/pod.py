@@ -22,6 +22,8 @@ ENVIRONMENT: Final = {
     contract.VOLUME_VARIABLE: names.VOLUME_MOUNT,
     contract.INPUT_VARIABLE: f"{names.INPUT_MOUNT}/{names.INPUT_FILE}",
 }
+# Known only once the pod has a node: for sentences that name it.
+NODE_NAME: Final[Manifest] = {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
         "image": plan.image,
         "imagePullPolicy": defaults.image_pull_policy,
         "args": [plan.kind],
-        "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "env": [NODE_NAME, *({"name": name, "value": value} for name, value in sorted(environment.items()))],
         "resources": _resources(plan, defaults),
         "securityContext": {
             "allowPrivilegeEscalation": False,

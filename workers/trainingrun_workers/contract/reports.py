@@ -7,7 +7,6 @@ from typing import Any, Final, Self
 
 from trainingrun_workers.contract.places import MAX_RESULT_BYTES
 
-
 # What a gang that trains measures of itself, by the names in `Snapshot.measured`. Shares are of the time of a step and
 # the mean over all ranks; a rank is one GPU or, without GPUs, one process.
 MEASURED: Final = (
@@ -81,6 +80,7 @@ class Profile:
     """A profile that somebody asks for: of the next steps, by torch's profiler."""
 
     name: str  # its folder below the run's `profiles`
+    attempt: int  # that is to make it; no other does
     steps: int
     rank: int | None = 0  # the one that is profiled; None for all
 
@@ -106,7 +106,7 @@ class Answer:
             every = raw.get("keep_every")
             keep = tuple(int(step) for step in raw.get("keep", ()))
             wanted = raw.get("profile")
-            profile = None if wanted is None else Profile(wanted["name"], int(wanted["steps"]), wanted["rank"])
+            profile = None if wanted is None else Profile(**wanted)
             return cls(int(raw["keep_last"]), None if every is None else int(every), keep, profile)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None

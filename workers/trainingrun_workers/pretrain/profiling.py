@@ -26,8 +26,11 @@ LOGGER: Final = logging.getLogger(__name__)
 class Profiling:
     """Profiles once for each wish; every rank has one, and only rank 0 hears of wishes."""
 
-    def __init__(self, answer: Path, folder: Path, rank: LaunchedRank, agreement: Agreement, cpu: bool) -> None:
-        self._answer, self._folder, self._rank, self._agreement = answer, folder, rank, agreement
+    def __init__(
+        self, answer: Path, attempt: int, folder: Path, rank: LaunchedRank, agreement: Agreement, cpu: bool
+    ) -> None:
+        self._answer, self._attempt, self._folder = answer, attempt, folder
+        self._rank, self._agreement = rank, agreement
         self._activities = [profiler.ProfilerActivity.CPU]
         if not cpu:
             self._activities.append(profiler.ProfilerActivity.CUDA)
@@ -44,8 +47,9 @@ class Profiling:
             return False
         self._due = time.monotonic() + LOOK_SECONDS
         answer = read_answer(self._answer)
-        self._wish = answer.profile if answer else None
-        return self._wish is not None and self._wish.name not in self._done
+        self._wish = wish = answer.profile if answer else None
+        # The answer stays where it lies, over attempts too.
+        return wish is not None and wish.attempt == self._attempt and wish.name not in self._done
 
     def begin(self) -> None:
         """Begin with the next step, on all ranks together."""
@@ -109,4 +113,3 @@ class Profiling:
             (folder / f"part-{name}").rename(folder / name)
         except (OSError, RuntimeError) as error:
             self._error = f"Rank {self._rank.rank} could not write its trace to {folder}: {error}."
-

@@ -119,7 +119,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
             curve=curve, log_every=_log_every(spec), meter=Meter(spec, agreement, trainer.model),
             stragglers=Stragglers(agreement.of_all(_node())), notes=data.notes(),
-            profiling=Profiling(answer, profiles, rank, agreement, spec.cpu),
+            profiling=Profiling(answer, stage_input.attempt, profiles, rank, agreement, spec.cpu),
         ).run()  # fmt: skip
     agreement.wait()
     if curve:
