@@ -74,7 +74,7 @@ test-unit: setup ## fast and pure
 	@$(PYTEST) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
-	@$(CLUSTER) build kubernetes etcd helm prometheus
+	@$(CLUSTER) build kubernetes etcd helm prometheus kubeconform
 	@$(PYTEST) $(IN_TWO) tests/control_plane
 
 test-scale: setup ## a thousand runs on an API server without nodes

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from e2e import follow, volume
-from e2e.installation import REPOSITORY, apply, get, install, kubectl, namespace, operator_figures, say
+from e2e.installation import REPOSITORY, apply, environment, get, install, kubectl, namespace, operator_figures, say
 
 NAMESPACE = "quickstart"
 NAME = "quickstart"
@@ -110,6 +110,11 @@ def show(figures: dict[str, Any]) -> None:
         f"{figures['operatorResidentBytes'] / 2**20:.0f} MiB, {figures['apiWrites']:.0f} API writes; "
         f"set-up {figures['setupSeconds']:.0f} s of {figures['totalSeconds']:.0f} s. "
         f"Models in {OUT.relative_to(Path.cwd())}/, all of them on one page in report.html there."
+    )
+    print(
+        "The cluster stays until `make cluster-down`. To look at the run yourself:\n"
+        f"  export KUBECONFIG={environment()["KUBECONFIG"]} PATH=$PWD/.venv/bin:$PATH\n"
+        f"  trainingrun -n {NAMESPACE} status quickstart    # or plot, logs, dashboard, get-model: trainingrun --help"
     )
 
 
