@@ -113,7 +113,7 @@ def show(figures: dict[str, Any]) -> None:
     )
     print(
         "The cluster stays until `make cluster-down`. To look at the run yourself:\n"
-        f"  export KUBECONFIG={environment()["KUBECONFIG"]} PATH=$PWD/.venv/bin:$PATH\n"
+        f"  export KUBECONFIG={environment()['KUBECONFIG']} PATH=$PWD/.venv/bin:$PATH\n"
         f"  trainingrun -n {NAMESPACE} status quickstart    # or plot, logs, dashboard, get-model: trainingrun --help"
     )
 
