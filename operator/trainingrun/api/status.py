@@ -112,6 +112,8 @@ class StageStatus(Model):
     """What came out, by name: figures and folders."""
     losses: Annotated[list[LossPoint], Field(max_length=MAX_LOSSES)] = []
     """Training losses of so far, a few of them, ascending by step: the whole curve lies on the volume."""
+    profile: Annotated[str, Field(max_length=128)] | None = None
+    """Profile that an attempt was asked for: STEPS RANK TIME ATTEMPT."""
     skips: Annotated[list[Skip], Field(max_length=32)] = []
     """Data left out after a bad loss."""
 

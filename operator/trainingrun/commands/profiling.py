@@ -95,10 +95,10 @@ def asked(cluster: Cluster, run: str, what: str) -> Profile:
     answer = ask(cluster, run, what)
     if answer.startswith(REFUSED):
         raise CommandError(answer, FAULTY)
-    found = cluster.run(run)
-    wish = profiles.read(found["status"].get("asked"), stage_of(found, STAGE)["attempt"])
+    stage = stage_of(cluster.run(run), STAGE)
+    wish = profiles.wanted(stage.get("profile"), stage["attempt"])
     if wish is None:
-        raise CommandError(f"Something else was asked of {run} meanwhile: ask again.")
+        raise CommandError(f"Stage {STAGE} of {run} has begun another attempt: ask again.")
     return wish
 
 

@@ -123,15 +123,11 @@ def answer_to(snapshot: Snapshot, raw: Mapping[str, Any]) -> Answer | None:
         # No more than is needed: reports are many.
         wanted = Checkpoints.model_validate(raw["spec"]["pretrain"].get("checkpoints") or {})
         known = raw.get("status") or {}
-        told = {
-            "checkpoints": known.get("checkpoints") or [],
-            "asked": known.get("asked"),
-            "answer": known.get("answer"),
-        }
-        status = parse_status(told)
+        status = parse_status({"checkpoints": known.get("checkpoints") or []})
+        asked = next((one.get("profile") for one in known.get("stages") or () if one["name"] == snapshot.stage), None)
     except (ValidationError, KeyError):
         return None
-    return replace(retained(wanted, status.checkpoints), profile=profiles.wanted(status, snapshot.attempt))
+    return replace(retained(wanted, status.checkpoints), profile=profiles.wanted(asked, snapshot.attempt))
 
 
 def bearer_of(review: Mapping[str, Any]) -> Bearer | None:

@@ -34,7 +34,7 @@ def carry_out(draft: Draft) -> str | None:
         case [verb, step, left_out, _] if verb == RESTART and step.isdecimal() and left_out.isdecimal():
             touched, draft.answer = _restart(draft, int(step), int(left_out))
         case [verb, *_] if verb == profiles.PROFILE:
-            touched, draft.answer = None, profiles.answer(draft, asked)
+            touched, draft.answer = None, profiles.accept(draft, asked)
         case _:
             touched, draft.answer = None, "Nothing was done: what was asked is not understood."
     return touched

@@ -1,50 +1,45 @@
 """Profiles that people ask for: what of them reaches the gang, by the answer to its reports.
 
-The wish is the last one that was asked of the run (`plan.asked`), and holds for the attempt that trained at that time:
-its number is in what was answered, which stands in the status.
+A wish that was accepted stands in the stage's status with the attempt that trained then, and holds for no other.
 """
 
 import re
 from typing import Final
 
-from trainingrun.api.status import StageStatus, TrainingRunStatus
+from trainingrun.api.status import StageStatus
 from trainingrun.plan.draft import Draft
 from trainingrun_workers.contract import Profile
 
 PROFILE: Final = "profile"
 MAX_STEPS: Final = 100
-ASKED: Final = re.compile(rf"{PROFILE} (\d{{1,4}}) (all|\d{{1,6}}) ([0-9T:.Z-]{{1,40}})")
+WISH: Final = re.compile(r"(\d{1,4}) (all|\d{1,6}) (\d[0-9T:.Z-]{0,40})")
 STAGE: Final = "pretrain"
 
 
-def read(asked: str | None, attempt: int) -> Profile | None:
-    """The profile that an attempt is asked for, named by the time of the asking; None where it is something else."""
-    found = ASKED.fullmatch(asked or "")
-    if found is None:
-        return None
-    rank = None if found[2] == "all" else int(found[2])
-    return Profile(found[3].replace(":", "-").strip("."), attempt, int(found[1]), rank)
-
-
-def answer(draft: Draft, asked: str) -> str:
-    """What whoever asks is told; the gang hears of it with its next report."""
+def accept(draft: Draft, asked: str) -> str:
+    """Take a wish or refuse it, as a sentence for whoever asks; the gang hears of it with its next report."""
     stage = draft.stages[STAGE]
-    wish = read(asked, stage.attempt)
+    wish = read(asked.removeprefix(f"{PROFILE} "), stage.attempt)
     refusal = _refusal(draft, wish, stage)
     if wish is None or refusal is not None:
         return f"Nothing was done: {refusal}"
-    return _accepted(wish)
-
-
-def wanted(status: TrainingRunStatus, attempt: int) -> Profile | None:
-    """The profile that an attempt of the pretrain stage is to make, if it has not made it before."""
-    wish = read(status.asked, attempt)
-    return wish if wish is not None and status.answer == _accepted(wish) else None
-
-
-def _accepted(wish: Profile) -> str:
+    draft.set(STAGE, profile=f"{asked.removeprefix(f'{PROFILE} ')} {stage.attempt}")
     ranks = "all ranks" if wish.rank is None else f"rank {wish.rank}"
     return f"Attempt {wish.attempt} of stage {STAGE} profiles {wish.steps} steps of {ranks} as {wish.name}."
+
+
+def read(wish: str, attempt: int) -> Profile | None:
+    """The profile in `STEPS RANK TIME`, named by the time of the asking; None where it is something else."""
+    found = WISH.fullmatch(wish)
+    if found is None:
+        return None
+    return Profile(found[3].replace(":", "-"), attempt, int(found[1]), None if found[2] == "all" else int(found[2]))
+
+
+def wanted(profile: str | None, attempt: int) -> Profile | None:
+    """The profile that a stage's attempt is to make, by the stage's status."""
+    wish, _, of = (profile or "").rpartition(" ")
+    return read(wish, attempt) if of == str(attempt) else None
 
 
 def _refusal(draft: Draft, wish: Profile | None, stage: StageStatus) -> str | None:
@@ -58,7 +53,7 @@ def _refusal(draft: Draft, wish: Profile | None, stage: StageStatus) -> str | No
     ranks = pretrain.nodes * max(pretrain.gpus_per_node, 1)
     if wish.rank is not None and wish.rank >= ranks:
         return f"there is no rank {wish.rank}; the last one is {ranks - 1}."
-    before = wanted(draft.context.run.status, stage.attempt)
+    before = wanted(stage.profile, stage.attempt)
     if before is not None and stage.progress.profile != before.name:
         return f"it is being profiled already, as {before.name}; wait for that."
     return None

@@ -37,7 +37,8 @@ class Stragglers:
         slow = sorted((rank for rank, ratio in enumerate(ratios) if ratio >= SLOW), key=lambda rank: -ratios[rank])
         new = [rank for rank in slow if rank not in self._named][: max(MOST_NAMED - len(self._named), 0)]
         for rank in new:
-            self._named[rank] = self._edges[0][1], ratios[rank]
+            since = next(step for _, step, told in self._edges if told[rank] >= SLOW)
+            self._named[rank] = since, ratios[rank]
         return tuple(map(self._sentence, new)), tuple(map(self._recovery, recovered))
 
     def notes(self) -> tuple[str, ...]:
