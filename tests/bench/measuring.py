@@ -53,13 +53,14 @@ def rank() -> None:
         plain.append(_timed(lambda: _plain(trainer, batches, agreement)))
         measured.append(_timed(lambda: reads.append(_measured(trainer, batches, agreement, meter))))
     if agreement.rank == 0:
-        low, middle, high = statistics.quantiles((one - two for one, two in zip(measured, plain, strict=True)), n=4)
-        step = statistics.median(plain) / STEPS
+        each = (1e6 * (one - two) / STEPS for one, two in zip(measured, plain, strict=True))
+        low, middle, high = statistics.quantiles(each, n=4)  # µs
+        step = 1e6 * statistics.median(plain) / STEPS
         print(
             f"{RANKS} ranks on CPU, {ROUNDS} rounds of {STEPS} steps each way, by turns: a step takes "
-            f"{1000 * step:.2f} ms unmeasured and {1e6 * middle / STEPS:+.0f} µs measured ({middle / STEPS / step:+.1%}; "
-            f"half of the rounds between {1e6 * low / STEPS:+.0f} and {1e6 * high / STEPS:+.0f} µs), a line of the curve "
-            f"{1000 * statistics.median(reads):.2f} ms, which is in it."
+            f"{step / 1000:.2f} ms unmeasured and {middle:+.0f} µs measured ({middle / step:+.1%}; half of the rounds "
+            f"between {low:+.0f} and {high:+.0f} µs), a line of the curve {1000 * statistics.median(reads):.2f} ms, "
+            "which is in it."
         )
 
 
