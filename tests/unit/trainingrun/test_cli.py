@@ -105,6 +105,18 @@ def test_a_check_tells_what_becomes_of_the_configurations(capsys: Capture) -> No
     assert lines[-1] == "quickstart: no errors."
 
 
+def test_where_a_command_looks_may_stand_before_it_and_what_stands_after_it_wins(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(dumped({"contexts": [{"name": "one", "context": {}}]}))
+    assert main(["--kubeconfig", str(file), "--context", "two", "status"]) == 2
+    assert "no context two" in capsys.readouterr().err
+    assert main(["--kubeconfig", str(file), "--context", "two", "status", "--context", "three"]) == 2
+    assert "no context three" in capsys.readouterr().err
+    assert main(["-n", "anywhere", "check", str(QUICKSTART)]) == 0
+
+
 def test_a_check_fails_where_there_are_errors(manifest: Path, capsys: Capture) -> None:
     assert main(["check", write(manifest, storage={})]) == 1
     lines = capsys.readouterr().out.splitlines()
