@@ -112,7 +112,7 @@ def test_a_profile_that_is_asked_for_shows_so_many_steps_and_changes_nothing(
 ) -> None:
     (tmp_path / "plain").mkdir()
     plain = PretrainRun(engine_python("nanotron"), tmp_path / "plain", ranks=2, spec={"engine": "torch"})
-    plain.config["tokens"]["train_steps"] = gang.config["tokens"]["train_steps"] = 60
+    plain.config["tokens"]["train_steps"] = gang.config["tokens"]["train_steps"] = 24
     assert plain.run().reason == "Completed"
 
     def ask(name: str, steps: int, rank: int | None) -> None:
