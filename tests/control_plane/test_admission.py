@@ -136,6 +136,17 @@ def test_the_api_server_says_of_a_change_to_a_started_run(runs: client.CustomObj
         assert "undo the change, or" in said
 
 
+def test_the_torch_engines_gang_may_be_of_another_size_while_it_trains(runs: client.CustomObjectsApi) -> None:
+    manifest = a_manifest("resized")
+    manifest["spec"]["pretrain"]["engine"] = "torch"
+    runs.create_namespaced_custom_object(**PLACE, body=manifest)
+    start(runs, "resized", {"tokenize": "Succeeded", "pretrain": "Running"})
+    manifest["spec"]["pretrain"]["nodes"] += 1
+    assert change(runs, manifest) == ""
+    manifest["spec"]["pretrain"] |= {"engine": "nanotron", "nodes": 2}
+    assert "spec.pretrain's config and engine" in change(runs, manifest)
+
+
 def test_a_refused_change_does_not_keep_the_operator_from_writing(runs: client.CustomObjectsApi) -> None:
     runs.create_namespaced_custom_object(**PLACE, body=a_manifest("written"))
     start(runs, "written", {"tokenize": "Succeeded", "pretrain": "Running"})

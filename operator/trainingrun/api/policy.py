@@ -51,6 +51,8 @@ def _default(model: type[Any], name: str) -> Any:
     return model.model_fields[name].default
 
 
+_ENGINE: Final = f"{{of}}.spec.pretrain.?engine.orValue('{_default(Pretrain, 'engine')}')"
+
 _SPEC_VARIABLES: Final = {
     "config": "object.spec.pretrain.config",
     "gpus": f"int(object.spec.pretrain.?gpusPerNode.orValue({_default(Pretrain, 'gpus_per_node')}))",
@@ -79,7 +81,7 @@ _SPEC_VARIABLES: Final = {
 SPEC_CHECKS: Final = (
     *(Check(rule.cel, rule.message) for rule in RULES if rule.untyped and rule.cel is not None),
     Check(
-        "variables.world == variables.processes",
+        f"{_ENGINE.format(of='object')} == 'torch' || variables.world == variables.processes",
         "spec.pretrain.config.parallelism asks for dp·tp·pp = {world} processes, but spec.pretrain.nodes and "
         "gpusPerNode give {processes}: change one of them.",
         (("world", "string(variables.world)"), ("processes", "string(variables.processes)")),
@@ -184,10 +186,15 @@ CHANGE_CHECKS: Final = (
     Check(
         "!('pretrain' in variables.started) || (variables.sameConfig && "
         f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
-        f"{_gang_same(Pretrain, 'spec.pretrain', _BOTH)} && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
-        f"stage pretrain has started: {_INSTEAD}",
+        "spec.pretrain's config and engine, and the weights of spec.data, can't change once stage pretrain has "
+        f"started: {_INSTEAD}",
+    ),
+    Check(
+        f"!('pretrain' in variables.started) || {_ENGINE.format(of='object')} == 'torch' || "
+        f"({_gang_same(Pretrain, 'spec.pretrain', _BOTH)})",
+        "spec.pretrain's nodes and gpusPerNode can't change once stage pretrain has started, but for the torch engine, "
+        f"whose steps are the same on any number of ranks: {_INSTEAD}",
     ),
     Check(
         "variables.changedVariants.size() == 0",

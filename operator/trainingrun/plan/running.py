@@ -12,6 +12,11 @@ from trainingrun.stages.instances import Instance
 
 MAX_FIGURES: Final = 30  # of an output that are told in the status
 MAX_OF_SOURCES: Final = 200
+# Stages whose number of pods may change while they run; of pretrain only the torch engine's gets here.
+_RESIZED: Final = {
+    "tokenize": "tokenize.parallelism was changed: {wanted} pods instead of {had} go on with what is not done.",
+    "pretrain": "pretrain.nodes was changed: {wanted} nodes instead of {had} go on with the same global batch.",
+}
 
 
 def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
@@ -48,17 +53,17 @@ def _just_completed(draft: Draft, instance: Instance) -> bool:
 
 
 def _outnumbered(draft: Draft, instance: Instance, gate: Gate | None) -> Ended | None:
-    """The end of a tokenize stage's attempt that has another number of pods than the run asks for by now.
+    """The end of an attempt that has another number of pods than the run asks for by now, where it may have.
 
-    What it has done lies on the volume, and the next attempt goes on with the rest. Only after a change to the run:
+    What it has done lies on the volume, and the next attempt goes on from there. Only after a change to the run:
     what else may cut the number of pods would do so again.
     """
     work, wanted = draft.work(instance.name), gates.pods(draft, instance)
     changed = draft.stages[instance.name].generation != draft.generation
-    if instance.kind != "tokenize" or gate is not None or not changed or work is None or work.pods == wanted:
+    said = _RESIZED.get(instance.kind)
+    if said is None or gate is not None or not changed or work is None or work.pods == wanted:
         return None
-    message = f"tokenize.parallelism was changed: {wanted} pods instead of {work.pods} go on with what is not done."
-    return Ended("Replaced", "Replaced", message)
+    return Ended("Replaced", "Replaced", said.format(wanted=wanted, had=work.pods))
 
 
 def _tell(draft: Draft, instance: Instance) -> None:

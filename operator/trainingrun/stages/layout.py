@@ -92,8 +92,9 @@ def _pretrain(run: TrainingRun, translated: Translated, _: Instance, __: dict[st
     ]
     config = {key: value for key, value in pretrain.config.items() if key not in _KNOBS}
     config["seed"] = pretrain.seed
-    # The number of ranks is part of the inputs: the data order and the sums of gradients depend on it.
-    return {"engine": engine(run, "pretrain"), "config": config, "data": data, "nodes": run.spec.pretrain.nodes}
+    made = {"engine": engine(run, "pretrain"), "config": config, "data": data}
+    # nanotron's data order depends on the number of ranks; for the torch engine a step is the same for any number.
+    return made if run.spec.pretrain.engine == "torch" else {**made, "nodes": run.spec.pretrain.nodes}
 
 
 # Parts of nanotron's configuration that change nothing about the weights.
