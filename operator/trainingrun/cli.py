@@ -28,6 +28,7 @@ from trainingrun.commands import (
     logs,
     plan,
     plot,
+    profiling,
     reproduce,
     restart_from,
     resume,
@@ -43,7 +44,7 @@ from trainingrun.commands.options import Kubeconfig, Kubecontext, Namespace
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
     init, check, plan, translate, estimate, doctor,
-    status, logs, plot, compare, dashboard, suspend, resume, retry, restart_from, freeing,
+    status, logs, plot, compare, dashboard, profiling, suspend, resume, retry, restart_from, freeing,
     artifacts, get_model, reproduce, version,
 )  # fmt: skip
 PROGRAM: Final = "trainingrun"

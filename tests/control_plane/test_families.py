@@ -131,7 +131,7 @@ def pods(gang: dict[str, Any]) -> int:
 
 def environment(gang: dict[str, Any]) -> dict[str, str]:
     (container,) = gang["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["spec"]["containers"]
-    return {one["name"]: one["value"] for one in container["env"]}
+    return {one["name"]: one.get("value") for one in container["env"]}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ BATCH: Final = 8  # samples a step
 STEPS: Final = 12
 FOLDER: Final = "artifacts/pretrain/aaaa"
 RUN_FOLDER: Final = "runs/here/tiny"
+KEPT: Final = ("step", "loss", "learningRate", "gradientNorm", "tokens")  # of a curve's line, whatever the clock says
 
 CONFIG: Final[dict[str, Any]] = {
     "general": {"project": "tiny", "run": "tiny", "seed": 42, "ignore_sanity_checks": True},
@@ -176,8 +177,11 @@ class PretrainRun:
 
     def curve(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without what depends on the clock."""
-        lines = [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
-        return [{key: value for key, value in line.items() if key not in ("time", "tokensPerSecond")} for line in lines]
+        return [{key: value for key, value in line.items() if key in KEPT} for line in self.lines()]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl as they are."""
+        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
 
     def checkpoints(self) -> list[str]:
         """The names in the folder of checkpoints."""

@@ -33,6 +33,14 @@ def kill(root: int, folder: Path) -> None:
             os.kill(process, signal.SIGKILL)
 
 
+def is_stopped(process: int) -> bool:
+    """Whether a process is stopped, as by SIGSTOP, so that it would answer nothing."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
 def descendants(root: int) -> list[int]:
     """The ids of all processes below one, nearest first."""
     found = []

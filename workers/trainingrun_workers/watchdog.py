@@ -5,18 +5,20 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from trainingrun_workers import processes
 from trainingrun_workers.errors import Retry
+from trainingrun_workers.flight_recorder import Flights, who_is_missing
 from trainingrun_workers.launched import BEAT, STACK_SIGNAL, Activity
 from trainingrun_workers.volume import make_folder
 
 CHECK_SECONDS: Final = 0.5
 STACK_SECONDS: Final = 2.0
+FLIGHT_SECONDS: Final = 3.0
 # Compilation and the first collective take longer than a step; saving and loading are bound by the volume.
 LIMITS: Final[dict[Activity, Callable[[float], float]]] = {
     Activity.STARTING: lambda timeout: max(3 * timeout, 600.0),
@@ -32,7 +34,22 @@ class HangRule:
 
     timeout: float
     stacks: Path
-    prefix: str
+    prefix: str  # STAGE-aATTEMPT-nNODE
+
+    @property
+    def flights(self) -> Path:
+        """Where all pods of the attempt keep what their flight recorders hold."""
+        return self.stacks / f"{self.prefix.rpartition('-n')[0]}-flight"
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A rank's last sign of life."""
+
+    rank: int
+    step: int
+    activity: Activity
+    at: float  # seconds on the machine's monotonic clock
 
 
 class Watchdog:
@@ -48,21 +65,33 @@ class Watchdog:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + CHECK_SECONDS
-        for path in self._folder.glob("*.beat"):
-            data = path.read_bytes()
-            if len(data) == BEAT.size:
-                step, activity, then = BEAT.unpack(data)
-                silent = time.monotonic() - then
-                if silent > LIMITS[Activity(activity)](self._rule.timeout):
-                    self._give_up(int(path.stem), step, Activity(activity), silent)
+        beats = sorted(_beats(self._folder), key=lambda one: (one.step, one.at))  # who is behind stands first
+        if any(time.monotonic() - one.at > LIMITS[one.activity](self._rule.timeout) for one in beats):
+            self._give_up(beats[0])
 
-    def _give_up(self, rank: int, step: int, activity: Activity, silent: float) -> NoReturn:
+    def _give_up(self, behind: Beat) -> NoReturn:
+        silent, ranks = time.monotonic() - behind.at, processes.ranks(self._folder)
+        flights = Flights(self._folder, ranks)
+        said = flights.ask(FLIGHT_SECONDS, lambda rank: not processes.is_stopped(ranks[rank]))
+        missing = who_is_missing(said, ranks)
         kept = self._keep_stacks()
+        recorded = self._keep_dumps(flights)
         raise Retry(
             "Hang",
-            f"Rank {rank} was silent for {silent:.0f} s in step {step + 1} ({activity.name.lower()}), longer than "
-            f"hangTimeout allows: the stacks of {kept} ranks are in {self._rule.stacks}.",
+            f"{missing or f'Rank {behind.rank} was silent'} for {silent:.0f} s in step {behind.step + 1} "
+            f"({behind.activity.name.lower()}), longer than hangTimeout allows: the stacks of {kept} ranks are in "
+            f"{self._rule.stacks}{recorded}.",
         )
+
+    def _keep_dumps(self, flights: Flights) -> str:
+        """Keep what torchfrtrace reads, in one folder of all pods; yields where, as the end of a sentence."""
+        found = flights.dumps()
+        if not found:
+            return ""
+        make_folder(self._rule.flights)
+        for name, path in found:
+            shutil.copyfile(path, self._rule.flights / name)
+        return f", and what torch's flight recorder holds of their collectives in {self._rule.flights.name} there"
 
     def _keep_stacks(self) -> int:
         for process in processes.ranks(self._folder).values():
@@ -75,3 +104,11 @@ class Watchdog:
         for path in written:
             shutil.copyfile(path, self._rule.stacks / f"{self._rule.prefix}-r{path.stem}.txt")
         return len(written)
+
+
+def _beats(folder: Path) -> Iterator[Beat]:
+    for path in folder.glob("*.beat"):
+        data = path.read_bytes()
+        if len(data) == BEAT.size:
+            step, activity, then = BEAT.unpack(data)
+            yield Beat(int(path.stem), step, Activity(activity), then)

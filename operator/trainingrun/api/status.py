@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trainingrun.api.base import Model
+from trainingrun.api.progress import Progress
 
 MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
 MAX_CHECKPOINTS = 40  # checkpoints listed in the status
@@ -32,42 +33,6 @@ class Condition(Model):
     """Generation of the spec that this was said of."""
     last_transition_time: str
     """When the status changed last."""
-
-
-class Progress(Model):
-    """How far a stage is, from its newest report."""
-
-    step: int = 0
-    """Units done."""
-    total: int = 0
-    """Units in all."""
-    unit: str = "steps"
-    """What is counted."""
-    loss: float | None = None
-    """Newest training loss."""
-    tokens: int | None = None
-    """Tokens done."""
-    tokens_per_second: float | None = None
-    """Tokens a second, of all pods."""
-    text_bytes_per_second: float | None = None
-    """Bytes of text a second, of all pods that tokenize."""
-    eta_seconds: int | None = None
-    """Seconds until the stage is done, as the worker reckons."""
-    checkpoint: int | None = None
-    """Step of the newest complete checkpoint."""
-    activity: str | None = None
-    """What the worker is doing, where it is not stepping."""
-    counts: dict[str, int] = {}
-    """Of a tokenize stage, what was made so far and what was left out, of all sources and of each: documents, or
-    SOURCE.documents; SOURCE.complete is 1 once that source is done. What is nought is not told."""
-    notes: Annotated[list[str], Field(max_length=8)] = []
-    """What the worker has noticed, a sentence each."""
-    reported_at: str | None = None
-    """When the report was made."""
-    advanced_at: str | None = None
-    """When the step changed last."""
-    checkpoint_at: str | None = None
-    """When the newest complete checkpoint was first told of."""
 
 
 class LossPoint(Model):
@@ -147,6 +112,8 @@ class StageStatus(Model):
     """What came out, by name: figures and folders."""
     losses: Annotated[list[LossPoint], Field(max_length=MAX_LOSSES)] = []
     """Training losses of so far, a few of them, ascending by step: the whole curve lies on the volume."""
+    profile: Annotated[str, Field(max_length=128)] | None = None
+    """Profile that an attempt was asked for: STEPS RANK TIME ATTEMPT."""
     skips: Annotated[list[Skip], Field(max_length=32)] = []
     """Data left out after a bad loss."""
 

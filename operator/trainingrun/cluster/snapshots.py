@@ -32,4 +32,4 @@ class Snapshots:
 def _news(snapshot: Snapshot) -> tuple[object, ...]:
     """What is worth a pass at once; steps and losses can wait for the next look."""
     done = snapshot.total > 0 and snapshot.step >= snapshot.total
-    return (snapshot.attempt, snapshot.checkpoint, snapshot.checkpoints, snapshot.notes, done)
+    return (snapshot.attempt, snapshot.checkpoint, snapshot.checkpoints, snapshot.notes, snapshot.profile, done)

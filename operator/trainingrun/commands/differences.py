@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from trainingrun.commands.figures import TRAINED, Measured, stages
 
@@ -36,6 +36,11 @@ def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+COMPARED: Final = (
+    "steps", "tokens", "tokensPerSecond", "mfu", "dataWait", "communicationWait", "firstLoss", "lastLoss", "bestLoss",
+)  # fmt: skip
+
+
 def results(runs: Sequence[Measured]) -> Rows:
     """What came out of each run: where it stands, tokens, losses, speed, time and GPU-hours."""
     rows = {
@@ -46,7 +51,7 @@ def results(runs: Sequence[Measured]) -> Rows:
         "gpuHours.lost": {run.name: _gpu_hours(run, "lost") for run in runs},
     }
     for name in dict.fromkeys(one["name"] for run in runs for one in stages(run.run, TRAINED)):
-        for key in ("steps", "tokens", "tokensPerSecond", "firstLoss", "lastLoss", "bestLoss"):
+        for key in COMPARED:
             rows[f"{name}.{key}"] = {run.name: run.summary(name).get(key) for run in runs}
     return {key: row for key, row in rows.items() if any(value is not None for value in row.values())}
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from trainingrun.cluster.shelf import Key
 from trainingrun.cluster.snapshots import Snapshots
 from trainingrun.cluster.store import Store
 from trainingrun.cluster.views import SeenPod, seen_pod
+from trainingrun.plan import profiles
 from trainingrun.plan.retained import retained
 from trainingrun_workers.contract import Answer, Snapshot
 
@@ -121,10 +122,12 @@ def answer_to(snapshot: Snapshot, raw: Mapping[str, Any]) -> Answer | None:
     try:
         # No more than is needed: reports are many.
         wanted = Checkpoints.model_validate(raw["spec"]["pretrain"].get("checkpoints") or {})
-        status = parse_status({"checkpoints": (raw.get("status") or {}).get("checkpoints") or []})
+        known = raw.get("status") or {}
+        status = parse_status({"checkpoints": known.get("checkpoints") or []})
+        asked = next((one.get("profile") for one in known.get("stages") or () if one["name"] == snapshot.stage), None)
     except (ValidationError, KeyError):
         return None
-    return retained(wanted, status.checkpoints)
+    return replace(retained(wanted, status.checkpoints), profile=profiles.wanted(asked, snapshot.attempt))
 
 
 def bearer_of(review: Mapping[str, Any]) -> Bearer | None:

@@ -4,7 +4,7 @@ The figures of a run are put down by each pass over it and handed out at a scrap
 more is gone with the next scrape, and all of a run that is deleted.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +12,15 @@ from prometheus_client import Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from trainingrun.api.status import Progress, StageStatus, TrainingRunStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.cluster.shelf import Key
 from trainingrun.plan.draft import epoch
 from trainingrun.plan.silence import last_progress
 from trainingrun_workers.contract import Snapshot
 
 HOUR: Final = 3600.0  # seconds
+TERA: Final = 1e12
 RUN: Final = ("namespace", "run")
 BAD_LOSS: Final = ("NonFiniteLoss", "LossSpike")  # reasons of a stage that failed by its loss
 
@@ -70,6 +72,28 @@ def _of_progress(read: Callable[[Progress], float | None], running: bool = False
         return read(stage.progress)
 
     return _of_stages(of)
+
+
+def _flops(progress: Progress) -> float | None:
+    told = progress.measured.teraflops_per_rank if progress.measured is not None else None
+    return None if told is None else TERA * told
+
+
+def _of_measured(labels: Mapping[str, str]) -> Callable[[Seen], Iterator[Sample]]:
+    """Figures that the gang of a running stage measures of itself: by the value of the last label, the field's name.
+
+    With no label's value but "" the stage alone tells them apart.
+    """
+
+    def of(seen: Seen) -> Iterator[Sample]:
+        for stage in seen.status.stages:
+            found = stage.progress.measured if stage.progress is not None and stage.phase == "Running" else None
+            for label, field in labels.items():
+                value = getattr(found, field, None)
+                if value is not None:
+                    yield (stage.name, *filter(None, (label,))), float(value)
+
+    return of
 
 
 def _of_reports(read: Callable[[Snapshot], float | None]) -> Callable[[Seen], Iterator[Sample]]:
@@ -158,6 +182,21 @@ FAMILIES: Final = (
     Family("stage_tokens", "Tokens that a stage has done.", STAGE, _of_progress(lambda one: one.tokens)),
     Family("stage_tokens_per_second", "Tokens a second of a running stage's whole gang.", STAGE,
            _of_progress(lambda one: one.tokens_per_second, running=True)),
+    Family("stage_rank_tokens_per_second", "Tokens a second of each rank of a running stage.", STAGE,
+           _of_measured({"": "tokens_per_second_per_rank"})),
+    Family("stage_rank_flops_per_second", "FLOP/s of the model on each rank of a running stage, with full attention.",
+           STAGE, _of_progress(_flops, running=True)),
+    Family("stage_mfu_ratio", "Model FLOP/s by the GPUs' peak, with full or causal attention.", (*STAGE, "attention"),
+           _of_measured({"full": "mfu", "causal": "mfu_causal"})),
+    Family("stage_peak_memory_bytes", "Memory of the rank with the most: of its GPU, or of its process.",
+           (*STAGE, "kind"),
+           _of_measured({kind: f"memory_{kind}" for kind in ("allocated", "reserved", "resident")})),
+    Family("stage_data_wait_ratio", "Share of a step in which ranks wait for data.", STAGE,
+           _of_measured({"": "data_wait"})),
+    Family("stage_communication_wait_ratio", "Share of a step in which ranks wait for other ranks.", STAGE,
+           _of_measured({"": "communication_wait"})),
+    Family("stage_step_spread_ratio", "Own work of the slowest rank by the median rank's.", STAGE,
+           _of_measured({"": "step_spread"})),
     Family("stage_eta_seconds", "Time until a running stage is done, as its pods reckon.", STAGE,
            _of_progress(lambda one: one.eta_seconds, running=True)),
     Family("stage_loss", "Newest training loss of a stage.", STAGE, _of_progress(lambda one: one.loss)),

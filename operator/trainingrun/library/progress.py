@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainingrun.api.status import Progress, StageStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import StageStatus
 from trainingrun.api.training_run import TrainingRun
 
 

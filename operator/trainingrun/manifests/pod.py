@@ -22,6 +22,8 @@ ENVIRONMENT: Final = {
     contract.VOLUME_VARIABLE: names.VOLUME_MOUNT,
     contract.INPUT_VARIABLE: f"{names.INPUT_MOUNT}/{names.INPUT_FILE}",
 }
+# Known only once the pod has a node: for sentences that name it.
+NODE_NAME: Final[Manifest] = {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
             "imagePullPolicy": defaults.image_pull_policy,
             "env": [
                 *({"name": name, "value": value} for name, value in sorted(environment.items())),
-                {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                NODE_NAME,
             ],
             "resources": _resources(plan, defaults),
             "securityContext": {

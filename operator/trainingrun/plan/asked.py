@@ -1,16 +1,17 @@
-"""What a person asks of a run once: to try a stage again, or to go back to an earlier checkpoint.
+"""What a person asks of a run once: to try a stage again, to go back to an earlier checkpoint, or for a profile.
 
 It stands in the annotation `trainingrun.dev/asked`, and is carried out or refused when the status does not yet say that
 it was: whoever asks again writes another text, for which the time is there.
 
     retry STAGE TIME
     restart-from STEP LEFT_OUT TIME      LEFT_OUT: how many steps' data after STEP are left out
+    profile STEPS RANK TIME              RANK: a number, or all
 """
 
 from typing import Final
 
 from trainingrun.api.status import Skip
-from trainingrun.plan import attempts, bad_loss, progress, reopening, retained
+from trainingrun.plan import attempts, bad_loss, profiles, progress, reopening, retained
 from trainingrun.plan.draft import Draft
 from trainingrun.plan.outcomes import Ended
 from trainingrun.stages.instances import Instance
@@ -32,6 +33,8 @@ def carry_out(draft: Draft) -> str | None:
             touched, draft.answer = _retry(draft, name)
         case [verb, step, left_out, _] if verb == RESTART and step.isdecimal() and left_out.isdecimal():
             touched, draft.answer = _restart(draft, int(step), int(left_out))
+        case [verb, *_] if verb == profiles.PROFILE:
+            touched, draft.answer = None, profiles.accept(draft, asked)
         case _:
             touched, draft.answer = None, "Nothing was done: what was asked is not understood."
     return touched

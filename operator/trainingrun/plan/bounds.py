@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from trainingrun.api.status import CheckpointStatus, Progress, TrainingRunStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import CheckpointStatus, TrainingRunStatus
 from trainingrun.plan import retained
 
 MAX_BYTES: Final = 60_000  # of the 64 KiB, so that names and times that grow by some digits still fit

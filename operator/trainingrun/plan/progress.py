@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from trainingrun.api.status import Progress
+from trainingrun.api.progress import Measured, Progress
 from trainingrun.plan import checkpoints, losses
 from trainingrun.plan.draft import Draft, epoch, timestamp
 from trainingrun.stages.instances import Instance
-from trainingrun_workers.contract import Snapshot
+from trainingrun_workers.contract import MEASURED, Snapshot
 
 SPEED: Final = "textBytesPerSecond"  # the name under which a pod that tokenizes counts its own
 FRESH_SECONDS: Final = 60.0  # pods that have said nothing for so long are not at work
@@ -66,6 +66,9 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
         eta_seconds=None if snapshot.eta_seconds is None else round(snapshot.eta_seconds),
         checkpoint=snapshot.checkpoint,
         activity=snapshot.activity or None,
+        measured=_measured(snapshot),
+        profile=None if snapshot.profile is None else str(snapshot.profile)[:MAX_NOTE],
+        profile_error=None if snapshot.profile_error is None else str(snapshot.profile_error)[:MAX_NOTE],
         notes=[str(note)[:MAX_NOTE] for note in snapshot.notes[:MAX_NOTES]],
         reported_at=timestamp(snapshot.time),
         **_changed_at(draft.stages[instance.name].progress, snapshot),
@@ -75,7 +78,7 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
     at_work = [one for one in _reports(draft, instance) if snapshot.time - one.time < FRESH_SECONDS]
     rates = {
         "tokens_per_second": _rate(sum(one.tokens_per_second or 0.0 for one in at_work)),
-        "text_bytes_per_second": _rate(sum(_numbers(one).get(SPEED, 0.0) for one in at_work)),
+        "text_bytes_per_second": _rate(sum(_numbers(one.counts).get(SPEED, 0.0) for one in at_work)),
     }
     return progress.model_copy(update={"counts": _counts(snapshot), **rates})
 
@@ -95,12 +98,17 @@ def _rate(rate: float | None) -> float | None:
 
 def _counts(snapshot: Snapshot) -> dict[str, int]:
     """Those that are not nought: of the stage first, then of its sources."""
-    told = {name: round(value) for name, value in _numbers(snapshot).items() if name != SPEED}
+    told = {name: round(value) for name, value in _numbers(snapshot.counts).items() if name != SPEED}
     names = sorted((name for name, value in told.items() if value), key=lambda name: ("." in name, name))
     return {name: told[name] for name in names[:MAX_COUNTS]}
 
 
-def _numbers(snapshot: Snapshot) -> dict[str, float]:
-    """The counts of a report, which anybody's pod may have sent."""
-    counts = snapshot.counts if isinstance(snapshot.counts, Mapping) else {}
-    return {name: one for name, one in counts.items() if isinstance(one, int | float) and math.isfinite(one)}
+def _measured(snapshot: Snapshot) -> Measured | None:
+    told = {name: value for name, value in _numbers(snapshot.measured).items() if name in MEASURED}
+    return Measured(**told) if told else None
+
+
+def _numbers(figures: object) -> dict[str, float]:
+    """The figures of a report, which anybody's pod may have sent."""
+    known = figures if isinstance(figures, Mapping) else {}
+    return {name: one for name, one in known.items() if isinstance(one, int | float) and math.isfinite(one)}

@@ -3,7 +3,8 @@
 from typing import Final
 
 from trainingrun.api.names import TUNING_KINDS
-from trainingrun.api.status import Phase, Progress, StageStatus, TrainingRunStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import Phase, StageStatus, TrainingRunStatus
 from trainingrun.plan import bounds, notifications, validity
 from trainingrun.plan.conditions import conditions
 from trainingrun.plan.draft import Draft

@@ -17,13 +17,14 @@ from trainingrun_workers.contract.places import (
     INPUT_VARIABLE,
     MAX_RESULT_BYTES,
     NODE_VARIABLE,
+    PROFILE_FOLDER,
     TERMINATION_LOG,
     TOKEN_FILE,
     VOLUME_VARIABLE,
     ExitCode,
     checkpoint_name,
 )
-from trainingrun_workers.contract.reports import Answer, Result, Snapshot
+from trainingrun_workers.contract.reports import MEASURED, Answer, Profile, Result, Snapshot
 from trainingrun_workers.contract.specs import (
     SPECS,
     ConvertSpec,
@@ -63,8 +64,11 @@ __all__ = [
     "INPUT_VARIABLE",
     "JudgeSpec",
     "MAX_RESULT_BYTES",
+    "MEASURED",
     "NODE_VARIABLE",
+    "PROFILE_FOLDER",
     "PretrainSpec",
+    "Profile",
     "ReleaseSpec",
     "ReportSpec",
     "ReportedCurve",

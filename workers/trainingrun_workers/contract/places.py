@@ -18,6 +18,7 @@ COMPLETE_COUNT: Final = (
 )
 COMPLETE_MARKER: Final = "COMPLETE.json"  # written last into a finished folder: its JSON is the stage's output
 CHECKPOINT_FOLDER: Final = "checkpoints"  # below a pretrain stage's folder: step-00000300/…
+PROFILE_FOLDER: Final = "profiles"  # below a run's folder: a folder for each profile, a trace for each rank
 MAX_RESULT_BYTES: Final = 3500  # a termination message is cut at 4096
 
 

@@ -10,6 +10,20 @@ from trainingrun_workers.contract.places import MAX_RESULT_BYTES
 
 LATEST: Final = 1e11  # seconds since the epoch, some thousand years on
 _REASON: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")  # of conditions and events, as the API server takes them
+# What a gang that trains measures of itself, by the names in `Snapshot.measured`. Shares are of the time of a step and
+# the mean over all ranks; a rank is one GPU or, without GPUs, one process.
+MEASURED: Final = (
+    "tokens_per_second_per_rank",
+    "teraflops_per_rank",  # 10^12 FLOP/s of the model, counted as nanotron does: full attention
+    "mfu",  # that by the card's dense bfloat16 peak
+    "mfu_causal",  # the same with half of attention
+    "memory_allocated",  # bytes at most on any GPU, that tensors took
+    "memory_reserved",  # bytes at most on any GPU, that torch took
+    "memory_resident",  # bytes at most of any process, without GPUs
+    "data_wait",  # share
+    "communication_wait",  # share; pretrain.waits says what is counted
+    "step_spread",  # own work of the slowest rank by that of the median one
+)
 
 
 def _is_step(value: object) -> bool:
@@ -43,6 +57,9 @@ class Snapshot:
     counts: dict[str, float] = field(default_factory=dict)  # the stage's own figures, by name
     volume_free: int | None = None  # bytes that can still be written to the volume; None where it does not say
     volume_size: int | None = None  # bytes of the volume in all
+    measured: dict[str, float] = field(default_factory=dict)  # by the names of MEASURED that are known
+    profile: str | None = None  # name of the newest profile that was asked for and is over
+    profile_error: str | None = None  # why there is none, where it could not be made
 
     def to_json(self) -> str:
         """The snapshot as it is POSTed and as it lies on the volume."""
@@ -80,12 +97,23 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """A profile that somebody asks for: of the next steps, by torch's profiler."""
+
+    name: str  # its folder below the run's `profiles`
+    attempt: int  # that is to make it; no other does
+    steps: int
+    rank: int | None = 0  # the one that is profiled; None for all
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What the operator answers to a pretrain stage's report: which checkpoints stay, as the run has it now."""
+    """What the operator answers to a pretrain stage's report: which checkpoints stay, and a profile that is wanted."""
 
     keep_last: int
     keep_every: int | None = None
     keep: tuple[int, ...] = ()  # steps whose checkpoints stay whatever their age: the best by score
+    profile: Profile | None = None
 
     def to_json(self) -> str:
         """The answer as it is sent."""
@@ -98,7 +126,9 @@ class Answer:
             raw = json.loads(text)
             every = raw.get("keep_every")
             keep = tuple(int(step) for step in raw.get("keep", ()))
-            return cls(int(raw["keep_last"]), None if every is None else int(every), keep)
+            wanted = raw.get("profile")
+            profile = None if wanted is None else Profile(**wanted)
+            return cls(int(raw["keep_last"]), None if every is None else int(every), keep, profile)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 

@@ -7,6 +7,7 @@ from trainingrun_workers import contract
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.errors import StageError
+from trainingrun_workers.flight_recorder import BUFFER, BUFFER_VARIABLE
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.reporting import Reporter
@@ -58,6 +59,7 @@ def _gang(stage_input: StageInput, spec: PretrainSpec, volume: Volume) -> Gang:
         processes_per_node=spec.processes_per_node,
         identity=f"{stage_input.run.uid}-{stage_input.stage}-{stage_input.attempt}",
         environment={
+            BUFFER_VARIABLE: BUFFER,
             "CUDA_DEVICE_MAX_CONNECTIONS": "1",  # nanotron asserts it for tensor parallelism
             contract.INPUT_VARIABLE: os.environ.get(contract.INPUT_VARIABLE, contract.DEFAULT_INPUT),
             contract.VOLUME_VARIABLE: str(volume.root),

@@ -1,6 +1,7 @@
 """How all ranks come to one decision, through the hosts' memory and beside the GPUs' own traffic."""
 
 import datetime
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -34,6 +35,13 @@ class Agreement:
         values: list[Any] = [None] * distributed.get_world_size()
         distributed.all_gather_object(values, value, group=self._group)
         return values
+
+    def table(self, row: Sequence[float]) -> list[list[float]]:
+        """The numbers that each rank gave, by rank; every rank gives as many."""
+        own = torch.tensor(row, dtype=torch.float64)
+        rows = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(rows, own, group=self._group)
+        return [one.tolist() for one in rows]
 
     def wait(self) -> None:
         """Until every rank is here."""

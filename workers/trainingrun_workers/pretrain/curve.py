@@ -1,7 +1,8 @@
 """The training curve on the volume: `metrics.jsonl`, one JSON object a logged step, ascending and without gaps.
 
 Keys of a line: step, loss, learningRate, gradientNorm (before clipping; null where gradients are not clipped), tokens
-(trained on up to here), tokensPerSecond, time (seconds since the epoch).
+(trained on up to here), tokensPerSecond, time (seconds since the epoch); of a pretrain stage also those of
+`contract.MEASURED` that are known, in camel case: mfu, dataWait, stepSpread and so on.
 """
 
 import json

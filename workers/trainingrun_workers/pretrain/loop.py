@@ -13,8 +13,11 @@ from trainingrun_workers.launched import Activity, LaunchedRank
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.curve import Curve
 from trainingrun_workers.pretrain.loss_watch import LossWatch
+from trainingrun_workers.pretrain.measuring import Meter
+from trainingrun_workers.pretrain.profiling import Profiling
 from trainingrun_workers.pretrain.save_rhythm import SaveRhythm
 from trainingrun_workers.pretrain.saving import Saving, Writer
+from trainingrun_workers.pretrain.stragglers import Stragglers
 
 LOGGER = logging.getLogger(__name__)
 SMOOTHING: Final = 0.2  # of the newest interval in the speed that is shown
@@ -24,6 +27,7 @@ class Trainer(Writer, Protocol):
     """What of a trainer the loop uses."""
 
     iteration_step: int
+    model: Any  # the module that is called, as it is wrapped
 
     @property
     def learning_rate(self) -> float:
@@ -46,6 +50,10 @@ class Loop:
     marker: Callable[[int], dict[str, Any]]
     curve: Curve | None
     log_every: int
+    meter: Meter
+    stragglers: Stragglers
+    profiling: Profiling
+    notes: tuple[str, ...] = ()  # warnings from before training
     speed: float = 0.0  # tokens a second
     _watch: LossWatch | None = None  # on rank 0, where the run has a limit
     _rhythm: SaveRhythm | None = None  # where the interval is found out
@@ -67,20 +75,27 @@ class Loop:
         self._start_interval()
         while self.trainer.iteration_step < self.spec.total_steps:
             self._step()
+        self.profiling.close()
 
     def _step(self) -> None:
         rate = self.trainer.learning_rate
-        loss, norm = self.trainer.advance(self.micro_batches(self.trainer.iteration_step + 1))
+        loss, norm = self.trainer.advance(self.meter.batches(self.micro_batches, self.trainer.iteration_step + 1))
         step = self.trainer.iteration_step
         self.rank.beat(step, Activity.TRAINING)
         self._note(loss, norm)
-        (stop,) = self.agreement.any(self.rank.stop_requested)
+        self.meter.stepped()
+        stop, profiled = self.agreement.any(self.rank.stop_requested, self.profiling.wanted())
         saves, logs = stop or self._saves(step), self._logs(step)
         if saves or logs:
             value = self._everywhere(loss)
             self._check(step, value)
         if logs:
             self._log(step, value, rate, None if norm is None else float(norm))
+        if profiled:
+            self.profiling.begin()
+            self._start_interval()
+        elif self.profiling.stepped(step):
+            self._start_interval()
         if saves:
             # Who stops the gang may want to go on from an earlier checkpoint: the next attempt's first save prunes.
             self._save(prune=not stop)
@@ -122,25 +137,31 @@ class Loop:
         return step in (1, self.spec.total_steps) or step % self.log_every == 0
 
     def _log(self, step: int, loss: float, rate: float, norm: float | None) -> None:
-        if not self.curve:
-            return
-        tokens = step * self.spec.tokens_per_step
+        first, times = self._logged_step + 1, self.meter.read()
         self._measure(step)
-        line = {
-            "step": step, "loss": loss, "learningRate": rate, "gradientNorm": norm, "tokens": tokens,
-            "tokensPerSecond": round(self.speed, 1), "time": round(time.time(), 3),
-        }  # fmt: skip
-        self.curve.add(line)
+        if self.curve:
+            figures = {name: float(f"{value:.5g}") for name, value in self.meter.figures(times, self.speed).items()}
+            new, recovered = self.stragglers.add(first, [one.own for one in times])
+            for one in (*new, *recovered):
+                LOGGER.warning("%s", one)
+            self._tell(self.curve, {"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}, figures)
+        self.meter.start()
+
+    def _tell(self, curve: Curve, known: dict[str, Any], figures: dict[str, float]) -> None:
+        step, loss = known["step"], known["loss"]
+        known["tokens"] = step * self.spec.tokens_per_step
+        told = {**known, "tokens_per_second": round(self.speed, 1), **figures, "time": round(time.time(), 3)}
+        curve.add({_camel(name): value for name, value in told.items()})
         if self._watch:
             self._watch.add(loss)
         left = (self.spec.total_steps - step) * self.spec.tokens_per_step
         self.rank.report(
-            step=step, loss=loss, learning_rate=rate, gradient_norm=norm, tokens=tokens,
-            tokens_per_second=self.speed, eta_seconds=left / self.speed if self.speed else None,
+            **known, tokens_per_second=self.speed, eta_seconds=left / self.speed if self.speed else None,
+            measured=figures, notes=(*self.notes, *self.stragglers.notes()),
         )  # fmt: skip
         LOGGER.info(
             "step %d/%d  loss %.4f  lr %.3g  grad norm %.3g  %.0f tokens/s",
-            step, self.spec.total_steps, loss, rate, norm or math.nan, self.speed,
+            step, self.spec.total_steps, loss, known["learning_rate"], known["gradient_norm"] or math.nan, self.speed,
         )  # fmt: skip
 
     def _measure(self, step: int) -> None:
@@ -153,6 +174,7 @@ class Loop:
 
     def _start_interval(self) -> None:
         self._logged, self._logged_step = self._stretch = time.monotonic(), self.trainer.iteration_step
+        self.meter.start()
 
     def _choose_next_save(self, step: int, started: float) -> None:
         """Agree on the step of the next save by what rank 0 has measured of this one and of the steps before it."""
@@ -177,6 +199,11 @@ class Loop:
     def _checkpoints(self) -> dict[str, Any]:
         steps = self.saving.complete
         return {"checkpoint": max(steps, default=None), "checkpoints": list(steps)}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def _unsound(step: int) -> BadData:

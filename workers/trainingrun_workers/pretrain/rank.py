@@ -2,11 +2,12 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from trainingrun_workers import contract
+from trainingrun_workers import contract, flight_recorder
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
@@ -89,12 +90,16 @@ class Data:
 def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume: Volume, data: Data) -> Result:
     from trainingrun_workers.pretrain.agreement import TIMEOUT, Agreement
     from trainingrun_workers.pretrain.loop import Loop
+    from trainingrun_workers.pretrain.measuring import Meter
     from trainingrun_workers.pretrain.preflight.flight import fly
+    from trainingrun_workers.pretrain.profiling import Profiling
     from trainingrun_workers.pretrain.saving import Saving
+    from trainingrun_workers.pretrain.stragglers import Stragglers
 
     one = engine(spec)
     one.load(spec)
     one.join(spec.cpu, TIMEOUT)
+    flight_recorder.listen(rank.folder, rank.rank)
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
     fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
@@ -110,10 +115,13 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         trainer = one.trainer(spec, rank.folder, newest)
         rank.beat(step, Activity.STARTING)
         batches = one.batches(spec, trainer, data.windows)
+        profiles = volume.path(stage_input.run_folder) / contract.PROFILE_FOLDER
         Loop(
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
-            curve=curve, log_every=_log_every(spec),
+            curve=curve, log_every=_log_every(spec), meter=Meter(spec, agreement, trainer.model),
+            stragglers=Stragglers(agreement.of_all(_node())), notes=data.notes(),
+            profiling=Profiling(answer, stage_input.attempt, profiles, rank, agreement, spec.cpu),
         ).run()  # fmt: skip
     agreement.wait()
     if curve:
@@ -122,6 +130,10 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         int(ExitCode.DONE), "Completed", f"Trained {spec.total_steps} steps.", spec.total_steps,
         _output(spec, data, saving.complete, curve),
     )  # fmt: skip
+
+
+def _node() -> str:
+    return os.environ.get(contract.NODE_VARIABLE) or socket.gethostname()
 
 
 def _stands_in(spec: PretrainSpec) -> bool:

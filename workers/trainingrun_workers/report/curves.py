@@ -12,7 +12,9 @@ from trainingrun_workers.pretrain.curve import read
 POINTS: Final = 2000  # of a line at most
 LINES: Final = {
     "loss": "loss", "learningRate": "learning rate", "gradientNorm": "gradient norm", "tokensPerSecond": "tokens/s",
+    "mfu": "MFU",
 }  # fmt: skip
+MEDIANS: Final = ("tokensPerSecond", "mfu", "dataWait", "communicationWait")
 
 Points = list[tuple[int, float]]
 
@@ -56,9 +58,9 @@ def figures(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same as numbers: steps, tokens, firstLoss, lastLoss, bestLoss, and tokensPerSecond at the median."""
+    """The same as numbers: steps, tokens, firstLoss, lastLoss, bestLoss, and those of MEDIANS at the median."""
     told: dict[str, Any] = {}
-    speeds = array.array("d")
+    medians = {key: array.array("d") for key in MEDIANS}
     for one in lines:
         told["steps"] = one["step"]
         if is_number(one.get("tokens")):
@@ -67,9 +69,10 @@ def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             loss = float(one["loss"])
             told |= {"firstLoss": told.get("firstLoss", loss), "lastLoss": loss}
             told["bestLoss"] = min(told.get("bestLoss", loss), loss)
-        if is_number(one.get("tokensPerSecond")):
-            speeds.append(float(one["tokensPerSecond"]))
-    return told | ({"tokensPerSecond": statistics.median(speeds)} if speeds else {})
+        for key, values in medians.items():
+            if is_number(one.get(key)):
+                values.append(float(one[key]))
+    return told | {key: statistics.median(values) for key, values in medians.items() if values}
 
 
 def drawn(lines: Iterable[Mapping[str, Any]], count: int, most: int) -> dict[str, list[tuple[int, float, Any]]]:

@@ -40,6 +40,11 @@ class Trainer:
             saved.load(folder, self.llama, self._optimizer)
 
     @property
+    def model(self) -> Any:
+        """The module that is called, as it is wrapped."""
+        return self._model
+
+    @property
     def learning_rate(self) -> float:
         """The rate that the next step uses."""
         return learning_rate(self._config["optimizer"]["learning_rate_scheduler"], self.iteration_step)

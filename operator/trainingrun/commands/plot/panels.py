@@ -11,6 +11,7 @@ from trainingrun.commands.figures import Measured, Point
 BASE: Final = "pretrain"  # whose checkpoints are evaluated
 CURVES: Final = {
     "loss": "loss", "learningRate": "learning rate", "gradientNorm": "gradient norm", "tokensPerSecond": "tokens/s",
+    "mfu": "MFU",
 }  # fmt: skip
 LOGARITHMIC: Final = ("gradientNorm",)
 

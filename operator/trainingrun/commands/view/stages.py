@@ -92,11 +92,25 @@ def _besides(stage: StageStatus, width: int) -> Iterator[Text]:
     """What has no room in a stage's line: its curve and speed, and why it stands still."""
     if stage.phase == "Running" and stage.kind in TRAINING:
         yield _curve(stage, width)
+        yield from _measured(stage)
     ok = stage.phase in ("Succeeded", "Pending") or stage.reason in ("Running", "Started")
     if not ok and stage.message and stage.reason not in ("WaitingForStage", "WaitingForCheckpoints", "Suspended"):
         yield Text(f"{stage.name}: {stage.reason}: {stage.message}", STYLES[stage.phase])
     for note in stage.progress.notes if stage.progress is not None and stage.phase == "Running" else ():
         yield Text(f"{stage.name}: {note}", "yellow")
+
+
+def _measured(stage: StageStatus) -> Iterator[Text]:
+    """How a gang uses its time and memory, where it measures that."""
+    found = stage.progress.measured if stage.progress is not None else None
+    if found is None:
+        return
+    shares = (("waits for data", found.data_wait), ("for other ranks", found.communication_wait))
+    parts = [f"{name} {share:.0%}" for name, share in shares if share is not None]
+    memory = found.memory_allocated or found.memory_resident
+    parts += [f"memory {memory / 2**30:.1f} GiB at most"] if memory else []
+    parts += [f"slowest rank {found.step_spread:.2f}× the median"] if (found.step_spread or 1.0) > 1.0 else []
+    yield Text(f"{stage.name}: {', '.join(parts)}", "dim")
 
 
 def _curve(stage: StageStatus, width: int) -> Text:
@@ -110,6 +124,8 @@ def _curve(stage: StageStatus, width: int) -> Text:
     said = Text(" ".join(parts))
     if progress.tokens_per_second:
         said.append(f"  {progress.tokens_per_second:,.0f} tokens/s", "dim")
+    if progress.measured is not None and progress.measured.mfu is not None:
+        said.append(f"  MFU {progress.measured.mfu:.0%}", "dim")
     if progress.checkpoint is not None:
         said.append(f"  checkpoint {progress.checkpoint:,}", "dim")
     if progress.activity:

@@ -1,4 +1,5 @@
-from trainingrun.api.status import Progress, StageStatus, TrainingRunStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import StageStatus, TrainingRunStatus
 from trainingrun.api.training_run import parse_status
 from trainingrun.cluster.apply import status_document
 

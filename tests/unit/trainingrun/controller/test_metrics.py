@@ -74,6 +74,24 @@ def test_what_a_run_does_not_say_any_more_is_not_shown_any_more() -> None:
     assert value(metrics, "stage_phase", stage="pretrain", phase="Running") is None
 
 
+def test_what_a_gang_measures_of_itself_is_shown_while_it_trains() -> None:
+    told = {"mfu": 0.3, "mfu_causal": 0.25, "memory_reserved": 6e10, "data_wait": 0.0, "teraflops_per_rank": 300.0,
+            "step_spread": 1.5, "made_up": 1.0, "communication_wait": float("nan")}  # fmt: skip
+    world = trained(measured=told)
+    metrics = of(world)
+    assert value(metrics, "stage_mfu_ratio", stage="pretrain", attention="full") == 0.3
+    assert value(metrics, "stage_mfu_ratio", stage="pretrain", attention="causal") == 0.25
+    assert value(metrics, "stage_peak_memory_bytes", stage="pretrain", kind="reserved") == 6e10
+    assert value(metrics, "stage_rank_flops_per_second", stage="pretrain") == 3e14
+    assert value(metrics, "stage_data_wait_ratio", stage="pretrain") == 0.0
+    assert value(metrics, "stage_step_spread_ratio", stage="pretrain") == 1.5
+    assert not lines(metrics, "stage_communication_wait_ratio"), "no number"
+    assert not lines(metrics, "made_up")
+    world.completes("pretrain", {"checkpoints": [0, 300, 600, 900]}).settle()
+    metrics.on_status(KEY, TrainingRunStatus(), seen(world))
+    assert not lines(metrics, "stage_mfu_ratio")
+
+
 def test_the_age_of_a_checkpoint_and_of_the_last_step_follow_from_when_they_changed() -> None:
     world = trained(checkpoint=200)
     world.wait(60).reports("pretrain", step=300, total=900, checkpoint=200).settle()
@@ -176,7 +194,7 @@ def test_the_operators_own_work_is_counted() -> None:
 
 def test_every_label_of_a_run_is_one_whose_values_are_few() -> None:
     # Names of runs and stages, words from tables, and tasks, of which a spec names a hundred and some at most.
-    few = {"stage", "phase", "reason", "cause", "task"}
+    few = {"stage", "phase", "reason", "cause", "task", "attention", "kind"}
     assert {label for family in FAMILIES for label in family.labels} <= few
     assert all(re.fullmatch(r"[a-z_]+", family.name) and not family.name.endswith("_total") for family in FAMILIES)
 

@@ -5,7 +5,7 @@ import pytest
 
 from trainingrun.api import names
 from trainingrun.controller.reports import POD_NAME, POD_UID, Bearer, ReportError, answer_to, bearer_of, read_snapshot
-from trainingrun_workers.contract import Answer, Snapshot
+from trainingrun_workers.contract import Answer, Profile, Snapshot
 
 
 def a_review(**changes: Any) -> dict[str, Any]:
@@ -76,6 +76,16 @@ def test_the_pod_that_saves_is_answered_what_todays_spec_keeps() -> None:
 
     assert answer_to(snapshot, a_run()) == Answer(5, 1000, (100, 200))
     assert answer_to(snapshot, {"spec": {"pretrain": {}}}) == Answer(3)
+
+
+def test_a_profile_that_was_asked_of_the_attempt_is_answered() -> None:
+    run = a_run()
+    run["status"]["stages"] = [{"name": "pretrain", "kind": "pretrain", "profile": "5 all 2026-11-29T12:00:00Z 1"}]
+    wished = answer_to(read_snapshot(a_report()), run)
+    assert wished == Answer(5, 1000, (100, 200), Profile("2026-11-29T12-00-00Z", 1, 5, None))
+    assert Answer.from_text(wished.to_json()) == wished
+    later = answer_to(read_snapshot(a_report(attempt=2)), run)
+    assert later is not None and later.profile is None
 
 
 def test_other_pods_and_pods_of_a_run_that_cannot_be_read_are_answered_nothing() -> None:

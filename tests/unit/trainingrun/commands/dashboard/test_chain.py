@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from builders import a_manifest, a_training_run
-from trainingrun.api.status import Progress, StageStatus
+from trainingrun.api.progress import Progress
+from trainingrun.api.status import StageStatus
 from trainingrun.commands.dashboard.chain import chain, fraction
 from trainingrun.stages.instances import instances
 
