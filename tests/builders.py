@@ -87,6 +87,7 @@ class World:
         self.neighbours: tuple[Neighbour, ...] = ()
         self.made: frozenset[str] = frozenset()
         self.problems: dict[str, str] = {}
+        self.listening_since = 0.0
         self.events: list[Event] = []
         self.writes = 0
         self.everything_ever_applied: list[dict[str, Any]] = []
@@ -116,6 +117,7 @@ class World:
             neighbours=self.neighbours,
             made=self.made,
             problems=self.problems,
+            listening_since=self.listening_since,
         )
 
     def edit(self, **spec: Any) -> None:

@@ -50,6 +50,7 @@ class Observer:
         self._client, self._store, self._snapshots, self._problems = client, store, snapshots, problems
         self._deliveries = deliveries
         self._may_read_nodes = nodes
+        self._listening_since = 0.0  # until the first look
         self._claims: Recent[Key, ClaimView | None] = Recent()
         self._nodes: Recent[str, bool] = Recent()
         self._refusals: Recent[str, str] = Recent()
@@ -61,6 +62,7 @@ class Observer:
         claim = await self._claim(run, sight)
         served = await self.serves_pytorchjobs()
         refusals = await self._ask_about_missing_pods(run, now, sight)
+        self._listening_since = self._listening_since or now
         lost = await self._lost_nodes(run, sight)
         key, uid = (run.metadata.namespace, run.metadata.name), run.metadata.uid
         on_claim = (key[0], claim_name(run))
@@ -74,6 +76,7 @@ class Observer:
             neighbours=self._store.neighbours(*on_claim, key[1]),
             made=self._store.made(*on_claim),
             problems=self._problems.of(uid),
+            listening_since=self._listening_since,
             deliveries=self._deliveries.of(uid),
         )
         return sight

@@ -26,7 +26,8 @@ def hung(draft: Draft, instance: Instance) -> Ended | None:
     if not is_custom(draft, instance) or not all(pod.started for pod in draft.pods(instance.name)):
         return None
     since, limit, what = _silence(draft, instance)
-    left = since + limit - draft.now
+    # What was reported while no operator was there to hear it is not missing: a whole limit from then on.
+    left = max(since, draft.observed.listening_since) + limit - draft.now
     if left > 0:
         draft.wake_in([left])
         return None

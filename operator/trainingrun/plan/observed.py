@@ -101,4 +101,5 @@ class Observed:
     neighbours: tuple[Neighbour, ...] = ()
     made: frozenset[str] = frozenset()  # folders of tokens on the claim that are complete, whoever works with them
     problems: dict[str, str] = field(default_factory=dict)  # object name → why its last apply was refused
+    listening_since: float = 0.0  # since when this operator has been there to hear reports; seconds since the epoch
     deliveries: tuple[Delivery, ...] = ()  # of messages that are settled, though perhaps not yet by the status

@@ -104,6 +104,18 @@ def test_an_engine_that_reports_the_same_step_again_and_again_is_ended() -> None
     assert "stands at step 8 for" in world.stage("pretrain").message
 
 
+def test_what_was_reported_while_no_operator_was_there_to_hear_it_is_not_missing() -> None:
+    world = pretraining()
+    world.edit(pretrain=world.manifest["spec"]["pretrain"] | {"recovery": {"hangTimeout": "300s"}})
+    world.reports("pretrain", step=7, total=900, activity="training").wait(11)
+    world.now += 900
+    world.listening_since = world.now
+    world.settle().wait(290)
+    assert world.stage("pretrain").phase == "Running"
+    world.wait(11)
+    assert world.run.status.attempts[-1].cause == "Hang"
+
+
 def test_pods_that_have_not_started_do_not_hang() -> None:
     world = pretraining().change_pod("pretrain", started=False, phase="Pending", waiting_reason="ImagePullBackOff")
     world.wait(300)
