@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from trainingrun.api.base import Duration, Model
+from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import Placement
 
 
@@ -34,6 +35,8 @@ class Checkpoints(Model):
     interval: Literal["auto"] | None = None
     """auto: checkpoints are written as often as loses least, by how long a save is seen to take and by
     recovery.meanTimeBetweenFailures (Young and Daly); evaluated steps and the last are always written."""
+    background: bool = True
+    """Whether the torch engine trains on while it writes one, from a copy in the host's memory; nanotron never does."""
 
 
 class Recovery(Model):
@@ -82,14 +85,17 @@ class BadLoss(Model):
 class Pretrain(Gang):
     """Pretraining of the base model: a PyTorchJob."""
 
-    engine: Literal["nanotron", "torch"] = "nanotron"
-    """Which engine trains: nanotron 0.4, or torch alone by the same configuration."""
+    engine: Literal["nanotron", "torch", "custom"] = "nanotron"
+    """Which engine trains: nanotron 0.4, torch alone by the same configuration, or one of your own, as custom says."""
+    custom: Custom | None = None
+    """What engine custom runs, and the sizes of its training."""
     checkpoints: Checkpoints = Checkpoints()
     """When checkpoints are written and which are kept."""
     bad_loss: BadLoss = BadLoss()
     """What happens when the loss is no number, or rises too far."""
     config: dict[str, Any]
-    """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
+    """The engine's own configuration under its own names; a nanotron YAML can be pasted. A custom engine gets it
+    as it is."""
 
 
 class Tuning(Gang):

@@ -94,9 +94,17 @@ CAUSES: Final[tuple[Cause, ...]] = (
           "the kubelet failed the pod before its container ran", "Pod {pod} failed.", weak=True, blames_node=True),
 )  # fmt: skip
 
-# How an attempt ends when no pod tells; all but the first are the operator's own doing.
+# How an attempt ends when no pod tells; all but the first three are the operator's own doing.
 OTHER_CAUSES: Final[dict[str, tuple[Budget, str]]] = {
     "JobFailed": ("infrastructure", "the Job or PyTorchJob failed and none of its pods says why"),
+    "Hang": (
+        "infrastructure",
+        "a custom engine took no step for `recovery.hangTimeout`, or reported none; the others notice it themselves",
+    ),
+    "Unfinished": (
+        "infrastructure",
+        "a custom engine ended with 0 and its last words do not name the last checkpoint",
+    ),
     "Unschedulable": (
         "placement",
         "a pod of the gang had no node for `recovery.schedulingTimeout`: everything was given back",

@@ -31,6 +31,10 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         loss_spike=pretrain.bad_loss.spike,
         engine=pretrain.engine,
         auto_interval=pretrain.checkpoints.interval == "auto",
+        saves_in_background=pretrain.checkpoints.background,
+        sequence_length=translated.sequence_length,
+        vocab_size=translated.vocab_size,
+        seed=translated.seed,
         seconds_between_failures=seconds(pretrain.recovery.mean_time_between_failures),
     )
     return Need(
@@ -39,7 +43,8 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         pods=pretrain.nodes,
         gpus=pretrain.gpus_per_node,
         gpu_resource=pretrain.gpu_resource,
-        environment=network.environment(pretrain),
+        environment=network.environment(pretrain) | (pretrain.custom.env if pretrain.custom is not None else {}),
+        custom=pretrain.custom,
         devices=pretrain.network.resources,
         grace_seconds=int(seconds(pretrain.recovery.grace_period)),
     )

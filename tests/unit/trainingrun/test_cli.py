@@ -14,6 +14,7 @@ import yaml
 
 import trainingrun
 from builders import QUICKSTART, a_manifest
+from manifest_changes import custom
 from trainingrun.api.yaml_text import dumped
 from trainingrun.cli import COMMANDS, application, kubectl, main
 
@@ -74,6 +75,18 @@ def test_the_images_are_those_that_are_given(as_file: bool, tmp_path: Path, caps
         images = str(tmp_path / "images.json")
     assert main(["plan", str(QUICKSTART), "--images", images]) == 0
     assert "image: example.org/nanotron@sha256:1" in capsys.readouterr().out
+
+
+def test_a_custom_engines_image_is_given_to_plan_by_its_entry(tmp_path: Path, capsys: Capture) -> None:
+    manifest = a_manifest()
+    custom()(manifest)
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(manifest))
+    assert main(["check", str(file)]) == 0
+    assert main(["plan", str(file), "--images", '{"custom.tiny": "registry.example/tiny:1"}']) == 0
+    assert "image: registry.example/tiny:1\n" in capsys.readouterr().out
+    assert main(["plan", str(file), "--images", '{"custom.other": "registry.example/other:1"}']) == 1
+    assert "name one of other, or" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

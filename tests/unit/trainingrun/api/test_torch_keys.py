@@ -44,3 +44,23 @@ def test_what_nanotron_lacks_is_honoured() -> None:
 )
 def test_what_it_can_t_do_is_an_error(changes: dict[str, Any], words: str) -> None:
     assert any(words in message for message in messages(translate(nanotron(**changes), TORCH).notes, "error"))
+
+
+@pytest.mark.parametrize(("nodes", "each"), [(7, "4 or 5"), (4, "8")])
+def test_any_number_of_ranks_shares_a_step_that_stays_as_large(nodes: int, each: str) -> None:
+    made = translate(nanotron(), dataclasses.replace(TORCH, nodes=nodes))
+    assert made.errors == ()
+    assert made.tokens_per_step == translate(nanotron(), TORCH).tokens_per_step
+    said = (
+        f"parallelism.dp 64 runs as {8 * nodes}, the ranks that there are: a step stays one of 256 sequences, {each} a "
+        "rank."
+    )
+    assert said in messages(made.notes, "translated")
+
+
+def test_more_ranks_than_sequences_are_an_error() -> None:
+    notes = translate(nanotron(parallelism__dp=1), TORCH).notes
+    assert messages(notes, "error") == [
+        "A step of dp 1 · micro_batch_size 4 · batch_accumulation_per_replica 1 = 4 sequences is less than one for "
+        "each of 64 ranks: lower nodes or gpusPerNode, or train on more sequences a step."
+    ]
