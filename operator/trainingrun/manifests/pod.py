@@ -148,7 +148,10 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
             "name": plan.container,
             "image": plan.image,
             "imagePullPolicy": defaults.image_pull_policy,
-            "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+            "env": [
+                *({"name": name, "value": value} for name, value in sorted(environment.items())),
+                {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            ],
             "resources": _resources(plan, defaults),
             "securityContext": {
                 "allowPrivilegeEscalation": False,
