@@ -18,6 +18,7 @@ import documented
 from bench.markdown import table
 from engine.environment import cache, interpreter
 from engine.pretrain_runs import PretrainRun
+from trainingrun_workers.pretrain.interval import best_interval
 
 MARK: Final = "saving"
 EVERY: Final = 8  # steps from save to save
@@ -27,6 +28,7 @@ SHAPE: Final[dict[str, Any]] = {
     "num_key_value_heads": 4, "vocab_size": 4096,
 }  # fmt: skip
 USUAL_EVERY: Final = 1000  # steps; there is no default, and this is what the error for a missing interval proposes
+BETWEEN_FAILURES: Final = 5 * 86400.0  # seconds, the default of recovery.meanTimeBetweenFailures
 SAVED: Final = re.compile(r"Saved step (\d+) in ([\d.]+) s; training stood still for ([\d.]+) s")
 Way = tuple[int, bool]  # ranks, and whether in the background
 
@@ -67,10 +69,10 @@ def _log(run: PretrainRun) -> str:
 def _outcome(saves: Mapping[int, tuple[float, float]], times: Sequence[float], size: int) -> Outcome:
     """`times` are when each step ended, from step 1; the step after a save has the stall in it and is left out."""
     free, slowed = [], []
-    for step in range(3, STEPS + 1):
+    for step in range(EVERY + 2, STEPS + 1):  # by then the first, of the untrained model, is whole
         began, ended = times[step - 2], times[step - 1]
         flights = [(times[at - 1], times[at - 1] + saves[at][0]) for at in saves]
-        if step - 1 in saves or step - 1 == STEPS:
+        if step - 1 in saves:
             continue
         if any(start <= began and ended <= end for start, end in flights):
             slowed.append(ended - began)
@@ -84,7 +86,18 @@ def _outcome(saves: Mapping[int, tuple[float, float]], times: Sequence[float], s
 
 def report(found: Mapping[Way, Sequence[Outcome]]) -> str:
     """The table, with how it was measured."""
-    rows = [("ranks", "saved", "stands still, s", "until whole, s", "step, s", "step while written, s", "share")]
+    rows = [
+        (
+            "ranks",
+            "saved",
+            "stands still, s",
+            "until whole, s",
+            "step, s",
+            "step while written, s",
+            "share",
+            "share, auto",
+        )
+    ]
     for (ranks, background), outcomes in found.items():
         stalls = [one for outcome in outcomes for one in outcome.stalls]
         writes = [one for outcome in outcomes for one in outcome.writes]
@@ -93,7 +106,8 @@ def report(found: Mapping[Way, Sequence[Outcome]]) -> str:
         rows.append((
             str(ranks), "in the background" if background else "at once",
             f"{stall:.2f} ({min(stalls):.2f}–{max(stalls):.2f})", f"{statistics.median(writes):.2f}", f"{step:.3f}",
-            f"{statistics.median(slowed):.3f}" if slowed else "", f"{stall / (USUAL_EVERY * step + stall):.2%}",
+            f"{statistics.median(slowed):.3f}" if slowed else "", f"{stall / (USUAL_EVERY * step + stall):.3%}",
+            f"{stall / (best_interval(stall, BETWEEN_FAILURES) + stall):.3%}",
         ))  # fmt: skip
     first = next(iter(found.values()))
     return "\n".join((
@@ -101,9 +115,16 @@ def report(found: Mapping[Way, Sequence[Outcome]]) -> str:
         f"{first[0].size / 1e9:.2f} GB, on CPU, {STEPS} steps of 128 tokens, saved every {EVERY} steps; medians of the "
         f"saves in the midst of each kind's runs ({len(first)}), which take turns, the least and the most in brackets. "
         f"The share is stall / ({USUAL_EVERY:,} · step + stall): of the time from save to save at the "
-        "interval that is proposed where a configuration has none.\n",
+        "interval that is proposed where a configuration has none. With `interval: auto` it is stall / (interval + "
+        f"stall), the interval being {', '.join(_intervals(found))} s by `pretrain/interval.py` for five days between "
+        "failures.\n",
         table(rows),
     ))  # fmt: skip
+
+
+def _intervals(found: Mapping[Way, Sequence[Outcome]]) -> list[str]:
+    stalls = [statistics.median(one for outcome in outcomes for one in outcome.stalls) for outcomes in found.values()]
+    return [f"{best_interval(stall, BETWEEN_FAILURES):,.0f}" for stall in stalls]
 
 
 def main() -> int:
