@@ -222,6 +222,14 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120, pause: float
         time.sleep(pause)
 
 
+def torch_run(python: Path, root: Path, ranks: int = 1, cut: bool = False) -> PretrainRun:
+    """A run of the torch engine: FSDP2 where it is cut, else DDP."""
+    run = PretrainRun(python, root, ranks=ranks)
+    run.spec["engine"] = "torch"
+    run.config["optimizer"]["zero_stage"] = int(cut)
+    return run
+
+
 def slowly(run: PretrainRun, steps: int = 2000) -> PretrainRun:
     """The same run with so many steps that it is still going on when something is done to it."""
     run.config["tokens"]["train_steps"] = steps

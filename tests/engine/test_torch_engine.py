@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.pretrain_runs import FOLDER, PretrainRun, kill, slowly, wait_until
+from engine.pretrain_runs import FOLDER, PretrainRun, kill, slowly, torch_run, wait_until
 from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers.contract import COMPLETE_MARKER, ConvertSpec
 from trainingrun_workers.volume import read_marker
@@ -17,13 +17,6 @@ from trainingrun_workers.volume import read_marker
 EnginePython = Callable[[str], Path]
 PARITY_STEPS = 200
 TAIL = 50  # steps whose losses are averaged
-
-
-def torch_run(python: Path, root: Path, ranks: int = 1, cut: bool = False) -> PretrainRun:
-    run = PretrainRun(python, root, ranks=ranks)
-    run.spec["engine"] = "torch"
-    run.config["optimizer"]["zero_stage"] = int(cut)
-    return run
 
 
 @pytest.fixture(scope="module", params=[(1, False), (2, True)], ids=["alone", "fsdp2"])

@@ -35,6 +35,8 @@ class Checkpoints(Model):
     interval: Literal["auto"] | None = None
     """auto: checkpoints are written as often as loses least, by how long a save is seen to take and by
     recovery.meanTimeBetweenFailures (Young and Daly); evaluated steps and the last are always written."""
+    background: bool = True
+    """Whether the torch engine trains on while it writes one, from a copy in the host's memory; nanotron never does."""
 
 
 class Recovery(Model):

@@ -34,6 +34,7 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         loss_spike=pretrain.bad_loss.spike,
         engine=pretrain.engine,
         auto_interval=pretrain.checkpoints.interval == "auto",
+        saves_in_background=pretrain.checkpoints.background,
         sequence_length=translated.sequence_length,
         vocab_size=translated.vocab_size,
         seed=translated.seed,

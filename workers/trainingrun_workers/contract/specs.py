@@ -83,6 +83,7 @@ class PretrainSpec:
     loss_spike: float | None = None  # a logged loss above this multiple of the median of the last hundred is bad
     auto_interval: bool = False  # checkpoint_every is only where to begin
     seconds_between_failures: float = 432000.0
+    saves_in_background: bool = True  # where the engine can: training goes on while a checkpoint is written
     sequence_length: int = 0  # what follows is for engines that can't read it out of `config`
     vocab_size: int = 0
     seed: int = 42

@@ -1,5 +1,6 @@
 """The training loop: steps, agreement at each step's edge, the curve, checkpoints, the end."""
 
+import contextlib
 import logging
 import math
 import time
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from trainingrun_workers.contract import PretrainSpec
-from trainingrun_workers.errors import BadData, Preempted
+from trainingrun_workers.errors import BadData, Preempted, Retry
 from trainingrun_workers.launched import Activity, LaunchedRank
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.curve import Curve
@@ -73,8 +74,12 @@ class Loop:
             self._save()
         self.rank.report(total=self.spec.total_steps, activity="training", **self._checkpoints())
         self._start_interval()
-        while self.trainer.iteration_step < self.spec.total_steps:
-            self._step()
+        try:
+            while self.trainer.iteration_step < self.spec.total_steps:
+                self._step()
+        except BadData:
+            self._finish_saving()
+            raise
         self.profiling.close()
 
     def _step(self) -> None:
@@ -84,7 +89,12 @@ class Loop:
         self.rank.beat(step, Activity.TRAINING)
         self._note(loss, norm)
         self.meter.stepped()
-        stop, profiled = self.agreement.any(self.rank.stop_requested, self.profiling.wanted())
+        stop, writing, profiled = self.agreement.any(
+            self.rank.stop_requested, self.saving.unfinished(), self.profiling.wanted()
+        )
+        if self.saving.in_flight and not writing:
+            self.saving.settle()
+            self.rank.report(now=True, **self._checkpoints())
         saves, logs = stop or self._saves(step), self._logs(step)
         if saves or logs:
             value = self._everywhere(loss)
@@ -190,11 +200,21 @@ class Loop:
         self.rank.report(now=True, activity="saving")
         if self.curve:
             self.curve.write(sync=True)
-        self.saving.save(step, self.trainer, self.marker(step), prune)
+        # What a stop or the end needs is waited for: nothing comes after it.
+        wait = step == self.spec.total_steps or not prune
+        self.saving.save(step, self.trainer, self.marker(step), prune, wait)
         self._choose_next_save(step, started)
         self.rank.beat(step, Activity.TRAINING if step else Activity.STARTING)
         self.rank.report(now=True, step=step, activity="training", **self._checkpoints())
         self._start_interval()
+
+    def _finish_saving(self) -> None:
+        # The data are at fault of a later step, so that the checkpoint is worth having; their error is the one to tell.
+        if self.saving.in_flight:
+            self.rank.beat(self.trainer.iteration_step, Activity.SAVING)
+            with contextlib.suppress(Retry):
+                self.saving.settle()
+                self.rank.report(now=True, **self._checkpoints())
 
     def _checkpoints(self) -> dict[str, Any]:
         steps = self.saving.complete

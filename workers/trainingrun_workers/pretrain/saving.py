@@ -2,20 +2,23 @@
 
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import CHECKPOINT_FOLDER, PretrainSpec
-from trainingrun_workers.errors import NO_ROOM, Retry, VolumeFull
+from trainingrun_workers.errors import Retry, VolumeFull
 from trainingrun_workers.pretrain.agreement import Agreement
-from trainingrun_workers.pretrain.checkpoints import Checkpoints, sync
+from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.pretrain.retention import Retention
+from trainingrun_workers.pretrain.writing import NO_ROOM_LEFT, Writing, Written
 from trainingrun_workers.reporting import read_answer
 from trainingrun_workers.volume import Volume, make_folder
 
 LOGGER: Final = logging.getLogger(__name__)
-_NO_ROOM: Final = "no space or no inodes left"
 SPARE: Final = 1.05  # of a checkpoint's size: file systems need some room of their own
 
 
@@ -27,6 +30,25 @@ class Writer(Protocol):
 
     def checkpoint_bytes(self) -> int:
         """About how large the whole will be."""
+
+
+@runtime_checkable
+class StagingWriter(Writer, Protocol):
+    """A writer that can copy its state, and write the copy while the state changes."""
+
+    def stage(self) -> Callable[[Path], None]:
+        """Copy this rank's part into the host's memory; yields what writes it, to be called before the next `stage`."""
+
+
+@dataclass
+class _Flight:
+    """A save that is under way."""
+
+    step: int
+    needed: int  # bytes
+    started: float
+    written: Future[Written]
+    stalled: float | None = None  # seconds for which training stood still, where that is not all of it
 
 
 class Saving:
@@ -49,6 +71,10 @@ class Saving:
         self._answer = answer
         self._first = first
         self._steps: tuple[int, ...] = ()
+        self._staged = spec.saves_in_background
+        self._thread = ThreadPoolExecutor(1, "saving")
+        self._other: Agreement | None = None
+        self._flight: _Flight | None = None
 
     def newest(self) -> tuple[int, Path] | None:
         """The newest complete checkpoint's step and folder, the same on all ranks.
@@ -69,31 +95,63 @@ class Saving:
         """The steps of all complete checkpoints, as of the last save."""
         return self._steps
 
-    def save(self, step: int, writer: Writer, marker: dict[str, Any], prune: bool = True) -> None:
+    @property
+    def in_flight(self) -> bool:
+        """Whether a checkpoint is being written while training goes on, or has been and `settle` was not called yet."""
+        return self._flight is not None
+
+    def unfinished(self) -> bool:
+        """Whether this rank is still writing one; an error that ends this rank alone is raised here."""
+        if self._flight is None or not self._flight.written.done():
+            return self.in_flight
+        self._flight.written.result()
+        return False
+
+    def save(self, step: int, writer: Writer, marker: dict[str, Any], prune: bool = True, wait: bool = True) -> None:
         """Save a step. VolumeFull where there is no room, Retry where it fails otherwise; the step before stays.
 
         Then remove what need not be kept, unless `prune` says no and there is room all the same.
         Retry("Fenced") on all ranks where another attempt has claimed the stage's folder.
+        Without `wait`, and where the writer can do so, only a copy is made here: it is written in a thread of its own
+        while training goes on, and `settle` tells what came of it. The save before is settled first.
         """
         started = time.monotonic()
+        self.settle()
         self._check_claim()
-        self._check_room(step, writer.checkpoint_bytes())
+        needed = writer.checkpoint_bytes()
+        self._check_room(step, needed)
         folder = self._agreement.from_rank_0(self._checkpoints.begin(step) if self._agreement.rank == 0 else None)
-        failures = [one for one in self._agreement.of_all(self._attempt(folder, writer)) if one]
-        if not failures:
-            failures = [one for one in self._agreement.of_all(self._sync(folder)) if one]
-        if not failures:
-            failures = [one for one in self._agreement.of_all(self._finish(step, marker)) if one]
-        if failures:
-            if self._agreement.rank == 0:
-                self._checkpoints.abandon(step)
+        staging = self._staged and isinstance(writer, StagingWriter)
+        writing = Writing(
+            self._checkpoints, self._claim, self._beside() if staging else self._agreement, self._first,
+            step, folder, marker, self.prune if prune else _nothing,
+        )  # fmt: skip
+        if isinstance(writer, StagingWriter) and staging:
+            written = self._thread.submit(writing.write, writer.stage())
+        else:
+            written = _done(writing.write(writer.write))
+        self._flight = _Flight(step, needed, started, written)
+        if wait or not staging:
+            self.settle()
+        else:
+            self._flight.stalled = time.monotonic() - started
+
+    def settle(self) -> None:
+        """Wait until nothing is being written, and raise on all ranks what `save` would have raised."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        written = flight.written.result()
+        if written.failure:
             self._check_claim()
-            raise self._failure(step, failures[0], writer.checkpoint_bytes())
+            raise self._failure(flight.step, written.failure, flight.needed)
+        self._steps = written.steps
         if self._agreement.rank == 0:
-            if prune:
-                self.prune()
-            LOGGER.info("Saved step %d in %.1f s", step, time.monotonic() - started)
-        self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
+            seconds = written.ended - flight.started
+            LOGGER.info(
+                "Saved step %d in %.1f s; training stood still for %.3f s",
+                flight.step, seconds, seconds if flight.stalled is None else flight.stalled,
+            )  # fmt: skip
 
     def prune(self) -> None:
         """Remove the checkpoints that need not be kept by what the operator has last said; for rank 0."""
@@ -104,6 +162,12 @@ class Saving:
         for step in self._retention.removable(self._checkpoints.complete(), converted):
             self._claim.check()
             self._checkpoints.remove(step)
+
+    def _beside(self) -> Agreement:
+        # The thread's own: the messages of two threads in one group would be taken for each other's.
+        if self._other is None:
+            self._other = Agreement()
+        return self._other
 
     def _set_aside(self) -> None:
         for name in self._checkpoints.set_torn_aside():
@@ -127,40 +191,11 @@ class Saving:
         if free < SPARE * needed:
             raise _full(step, free, needed, self._steps)
 
-    def _attempt(self, folder: Path, writer: Writer) -> str | None:
-        # RuntimeError is torch's for a failed write; safetensors' own error derives from Exception alone.
-        from safetensors import SafetensorError
-
-        try:
-            writer.write(folder)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            return _words(error)
-        return None
-
-    def _sync(self, folder: Path) -> str | None:
-        try:
-            if self._first:
-                sync(folder)
-        except OSError as error:
-            return _words(error)
-        return None
-
-    def _finish(self, step: int, marker: dict[str, Any]) -> str | None:
-        if self._agreement.rank:
-            return None
-        if not self._claim.held():  # as a word to all ranks, so that what an engine has made anew here is removed
-            return "another attempt has claimed the folder"
-        try:
-            self._checkpoints.finish(step, marker)
-        except OSError as error:
-            return _words(error)
-        return None
-
     def _failure(self, step: int, words: str, needed: int) -> Retry:
         free = self._volume.free_bytes()
         if free < needed:
             return _full(step, free, needed, self._steps)
-        if words.startswith(_NO_ROOM):
+        if words.startswith(NO_ROOM_LEFT):
             return VolumeFull(
                 f"The volume had no room for checkpoint {step} ({words}): make room on the claim or use a larger one; "
                 f"training goes on from {_last(self._steps)}.",
@@ -173,10 +208,14 @@ class Saving:
         )
 
 
-def _words(error: Any) -> str:
-    text = " ".join(str(error).split())[:300]
-    full = getattr(error, "errno", None) in NO_ROOM or "No space left" in text or "os error 28" in text
-    return f"{_NO_ROOM}: {text}" if full else text or type(error).__name__
+def _nothing() -> None:
+    """In place of removing what need not be kept."""
+
+
+def _done(written: Written) -> Future[Written]:
+    future: Future[Written] = Future()
+    future.set_result(written)
+    return future
 
 
 def _full(step: int, free: int, needed: int, steps: tuple[int, ...]) -> VolumeFull:

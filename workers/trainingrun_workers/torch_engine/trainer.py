@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class Trainer:
         self._sharded = self._config["optimizer"]["zero_stage"] > 0 and distributed.get_world_size() > 1
         self._model = self._parallel()
         self._optimizer = _optimizer(self._config["optimizer"], self.llama)
+        self._saver = saved.Saver(self.llama, self._optimizer, self._dtype, on_gpu=not spec.cpu)
         self.iteration_step = 0
         if resume is not None:
             self.iteration_step, folder = resume
@@ -69,11 +70,18 @@ class Trainer:
 
     def write(self, folder: Path) -> None:
         """Write this rank's part of a checkpoint; OSError where any rank fails."""
-        saved.save(folder, self.llama, self._optimizer, self._dtype)
-        if distributed.get_rank() == 0:
-            (folder / "config.json").write_text(json.dumps(self._config, indent=1))
-            model_config = self._config["model"]["model_config"]
-            (folder / "model_config.json").write_text(json.dumps(model_config, indent=1))
+        self._saver.write(folder)
+        self._describe(folder)
+
+    def stage(self) -> Callable[[Path], None]:
+        """Copy this rank's part into the host's memory; yields what writes it, from any thread, as `write` does."""
+        write = self._saver.stage()
+
+        def write_copy(folder: Path) -> None:
+            write(folder)
+            self._describe(folder)
+
+        return write_copy
 
     def checkpoint_bytes(self) -> int:
         """About how large a checkpoint is: the model in its own type, and in float32 weights and two moments."""
@@ -83,6 +91,12 @@ class Trainer:
     def ranks(self) -> dict[str, int]:
         """The sizes of the parallel dimensions, by name."""
         return {"dp": distributed.get_world_size(), "tp": 1, "pp": 1}
+
+    def _describe(self, folder: Path) -> None:
+        if distributed.get_rank() == 0:
+            (folder / "config.json").write_text(json.dumps(self._config, indent=1))
+            model_config = self._config["model"]["model_config"]
+            (folder / "model_config.json").write_text(json.dumps(model_config, indent=1))
 
     def _parallel(self) -> Any:
         if not self._spec.cpu:

@@ -32,6 +32,12 @@ def test_the_limit_of_a_rise_and_the_automatic_interval_reach_the_worker() -> No
     assert (spec.loss_spike, spec.auto_interval, spec.seconds_between_failures) == (3.0, True, 86400.0)
 
 
+def test_saves_are_in_the_background_unless_the_run_says_no_which_leaves_the_folder_where_it_is() -> None:
+    spec, folder = told(checkpoints={"background": False})
+    assert (spec.saves_in_background, told()[0].saves_in_background) == (False, True)
+    assert folder == told()[1]
+
+
 def test_what_was_skipped_reaches_the_worker_and_leaves_the_folder_where_it_is() -> None:
     skips = [{"step": 300, "steps": 45}, {"step": 500, "steps": 20, "times": 2}]
     spec, folder = told(skips)
