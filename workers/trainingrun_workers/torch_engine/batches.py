@@ -16,10 +16,17 @@ class Batches:
     def __init__(self, spec: PretrainSpec, windows: Callable[[int, int], Iterable[bytes]], device: str) -> None:
         tokens = spec.config["tokens"]
         of = spec.tokens_per_step // tokens["sequence_length"]
-        own = of // distributed.get_world_size()
+        together = spec.config["parallelism"]["tp"]  # ranks that share one copy of the model, and its samples
+        own = of * together // distributed.get_world_size()
         vocabulary = spec.config["model"]["model_config"]["vocab_size"]
         self._reader = SampleReader(
-            windows, spec.token_bytes, vocabulary, tokens["sequence_length"], of, distributed.get_rank() * own, own
+            windows,
+            spec.token_bytes,
+            vocabulary,
+            tokens["sequence_length"],
+            of,
+            distributed.get_rank() // together * own,
+            own,
         )
         self._micro, self._device = tokens["micro_batch_size"], device
 
