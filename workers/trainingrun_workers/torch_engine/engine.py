@@ -12,7 +12,7 @@ __all__ = ["batches", "identity", "join", "load", "trainer"]
 
 
 def load(spec: PretrainSpec) -> None:
-    """Import torch; on GPUs let products be in TensorFloat-32 where they are in float32. BadConfig where none will do."""
+    """Import torch; on GPUs let products of float32 be in TensorFloat-32. BadConfig where no GPU will do."""
     import torch
 
     if not spec.cpu:
