@@ -10,7 +10,7 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
 IN_TWO := -n 2 --dist loadfile  # for tests that wait, or that use one core at most
 
-.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert \
+.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert pictures \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
 	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-prepare bench-loss clean-cache
 
@@ -65,6 +65,9 @@ demo: setup ## everything from nothing: a cluster, the operator, a trained model
 family: setup ## four small bilingual models on one claim, and what they saved each other, in out/family
 	@PYTHONPATH=tests $(BIN)/python -m e2e.family
 
+pictures: setup ## the README's moving pictures, recorded anew from a run on the cluster of `make demo`
+	@PYTHONPATH=tests:tests/cluster $(BIN)/python -m pictures
+
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo
 	@$(CLUSTER) build prometheus >/dev/null
@@ -74,7 +77,7 @@ test-unit: setup ## fast and pure
 	@$(PYTEST) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
-	@$(CLUSTER) build kubernetes etcd helm prometheus
+	@$(CLUSTER) build kubernetes etcd helm prometheus kubeconform
 	@$(PYTEST) $(IN_TWO) tests/control_plane
 
 test-scale: setup ## a thousand runs on an API server without nodes

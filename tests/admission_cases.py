@@ -17,6 +17,7 @@ from manifest_changes import (
     both,
     chained,
     confusable,
+    custom,
     drop,
     elsewhere,
     judged,
@@ -183,6 +184,20 @@ RUNS = (
     Case("a misspelt field", put("pretrain.gpuPerNode", 8), 'unknown field "spec.pretrain.gpuPerNode"', "gpuPerNode"),
     Case("a field of no stage", put("pretraining", {}), 'unknown field "spec.pretraining"', "pretraining"),
     Case("no pretraining", drop("pretrain"), "spec.pretrain: Required value", "pretrain\n  Field required"),
+    Case("an engine of the user's own", custom(args=["--x"], env={"NCCL_DEBUG": "WARN"}, seed=7)),
+    Case("a custom engine without a word of it", put("pretrain.engine", "custom"), "give custom with engine: custom"),
+    Case("another engine with custom", both(custom(), put("pretrain.engine", "torch")), "with no other engine"),
+    Case("no engine with custom", both(custom(), drop("pretrain.engine")), "with no other engine"),
+    Case("a custom engine without an interval", both(custom(), drop("pretrain.checkpoints")), "give checkpoints.every"),
+    Case(
+        "a custom engine that is to choose its interval", both(custom(), put("pretrain.checkpoints.interval", "auto")),
+        "leave checkpoints.interval out",
+    ),
+    Case("a custom engine without its steps", custom(steps=None), "steps: Required value", "steps"),
+    Case("a custom engine without its vocabulary", custom(vocabSize=None), "vocabSize: Required value", "vocabSize"),
+    Case("a custom engine that takes half a sample", custom(tokensPerStep=2000), "a multiple of sequenceLength"),
+    Case("a custom engine told of another volume", custom(env={"TRAININGRUN_VOLUME": "/"}), "that the operator sets"),
+    Case("an image in place of its entry", custom(image="registry.example/x:1"), "should match", "match"),
     Case("an engine of nobody", put("pretrain.engine", "megatron"), 'supported values: "nanotron"', "'nanotron'"),
 )  # fmt: skip
 
@@ -196,6 +211,7 @@ class Edit:
     change: Callable[[Manifest], Any]
     refused: str | None = None
     seen_by_the_operator: bool = True  # whether it changes the hash that the operator compares as well
+    before: Callable[[Manifest], Any] = lambda manifest: None  # what makes the run out of the quickstart
 
 
 TOKENIZED = {"tokenize": "Succeeded"}
@@ -256,6 +272,16 @@ EDITS = (
     Edit("a section more", PRETRAINING, put("pretrain.config.lighteval", None), FIXED_PRETRAIN, False),
     Edit("another project", PRETRAINING, put("pretrain.config.general.project", "other")),
     Edit("another checkpoint interval", PRETRAINING, put(INTERVAL, 150)),
+    Edit("another argument of a custom engine", PRETRAINING, put("pretrain.custom.args", ["--lr=1"]), FIXED_PRETRAIN,
+         before=custom()),
+    Edit("another entry", PRETRAINING, put("pretrain.custom.image", "other"), FIXED_PRETRAIN, before=custom()),
+    Edit("more steps of a custom engine", PRETRAINING, put("pretrain.custom.steps", 1000), FIXED_PRETRAIN,
+         before=custom()),
+    Edit("what of other engines would change nothing", PRETRAINING, put("pretrain.config.logging", {"x": 1}),
+         FIXED_PRETRAIN, before=custom()),
+    Edit("a variable of a custom engine", PRETRAINING, put("pretrain.custom.env", {"NCCL_DEBUG": "INFO"}),
+         before=custom()),
+    Edit("a custom engine in place of nanotron", PRETRAINING, custom(), FIXED_PRETRAIN),
     Edit("retention", PRETRAINING, put("pretrain.checkpoints.keepLast", 9)),
     Edit("recovery", PRETRAINING, put("pretrain.recovery.hangTimeout", "1h")),
     Edit("resources", PRETRAINING, put("pretrain.resources.limits.memory", "5Gi")),

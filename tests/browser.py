@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,36 @@ def chromium(playwright: Any) -> str | None:
     return next((one for one in named if one and Path(one).is_file()), None)
 
 
+class BrowserMissingError(RuntimeError):
+    """There is no Chromium on this machine."""
+
+
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A running browser; the test is skipped, with its reason, where there is none."""
+def launched() -> Iterator[Any]:
+    """A running browser; BrowserMissingError where there is none."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         program = chromium(playwright)
         if program is None:
-            pytest.skip(MISSING)
+            raise BrowserMissingError(MISSING)
         # Its sandbox wants rights that containers lack; it sees nothing but the tests' own pages.
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         try:
             yield started
         finally:
             started.close()
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A running browser; the test is skipped, with its reason, where there is none."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(launched())
+        except BrowserMissingError as error:
+            pytest.skip(str(error))
+        yield started
 
 
 class Watched:

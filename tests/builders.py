@@ -163,8 +163,7 @@ class World:
         labels = manifest["metadata"]["labels"]
         stage, attempt = labels[names.LABEL_STAGE], int(labels[names.LABEL_ATTEMPT])
         rendered = manifest["metadata"]["annotations"][names.ANNOTATION_RENDERED]
-        job = manifest["spec"] if kind == "Job" else {}
-        many, replaces = job.get("completions", 1), "backoffLimitPerIndex" in job
+        many, replaces = self._pod_count(manifest), "backoffLimitPerIndex" in manifest["spec"]
         self.work[name] = WorkView(kind, name, f"uid-{name}", stage, attempt, rendered, many, replaces)
         for index in range(self._pod_count(manifest)):
             self._make_pod(f"{name}-{index}", stage, attempt, index)

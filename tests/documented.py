@@ -29,3 +29,9 @@ def _parts(name: str, file: Path) -> tuple[str, str, str]:
     before, rest = file.read_text().split(start)
     table, after = rest.split(end)
     return before + start, table, end + after
+
+
+def engine_source() -> str:
+    """The engine of docs/engine-contract.md, as it stands there."""
+    before, _, _ = (DOCS / "engine-contract.md").read_text().partition("```\n<!-- /engine -->")
+    return before.partition("<!-- engine -->\n```python\n")[2]

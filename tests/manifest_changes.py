@@ -30,6 +30,22 @@ def put(path: str, value: Any) -> Callable[[Manifest], None]:
     return change
 
 
+CUSTOM_PRETRAIN: dict[str, Any] = {
+    "engine": "custom", "nodes": 1, "gpusPerNode": 0, "checkpoints": {"every": 300},
+    "custom": {
+        "image": "tiny", "command": ["python", "engine.py"], "steps": 900, "tokensPerStep": 2048, "sequenceLength": 256,
+        "vocabSize": 4096,
+    },
+    "config": {"anything": {"goes": [1, "two"]}, "parallelism": {"dp": 7, "tp": 7, "pp": 7}},
+}  # fmt: skip
+
+
+def custom(**changes: Any) -> Callable[[Manifest], None]:
+    """A change that lets an engine of the user's own train, with changes to what it runs; None leaves a part out."""
+    own = {key: value for key, value in (CUSTOM_PRETRAIN["custom"] | changes).items() if value is not None}
+    return put("pretrain", CUSTOM_PRETRAIN | {"custom": own})
+
+
 def drop(path: str) -> Callable[[Manifest], None]:
     """A change that takes away what is at a dotted path below spec."""
 

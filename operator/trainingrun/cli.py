@@ -38,6 +38,7 @@ from trainingrun.commands import (
     version,
 )
 from trainingrun.commands.manifest import INTERRUPTED, MEANINGS, MISUSED, OK, CommandError
+from trainingrun.commands.options import Kubeconfig, Kubecontext, Namespace
 
 # In the order of --help; each adds itself by `register(app)`.
 COMMANDS: Final[tuple[ModuleType, ...]] = (
@@ -98,7 +99,7 @@ def application() -> typer.Typer:
     )
     for command in COMMANDS:
         command.register(app)
-    app.callback()(_nothing)  # so that it has subcommands however many there are
+    app.callback()(_where)
     return app
 
 
@@ -173,8 +174,15 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _nothing() -> None:
-    pass
+def _where(
+    ctx: typer.Context, namespace: Namespace = None, context: Kubecontext = None, kubeconfig: Kubeconfig = None
+) -> None:
+    """Take the options that say where before the command as well, as kubectl does; those after it win."""
+    given = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig}
+    group: Any = ctx.command
+    ctx.default_map = {
+        name: {option: value for option, value in given.items() if value is not None} for name in group.commands
+    }
 
 
 if __name__ == "__main__":

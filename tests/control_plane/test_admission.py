@@ -125,6 +125,7 @@ def test_the_api_server_says_of_a_run(runs: client.CustomObjectsApi, case: Case)
 def test_the_api_server_says_of_a_change_to_a_started_run(runs: client.CustomObjectsApi, edit: Edit) -> None:
     name = f"edit-{EDITS.index(edit)}"
     manifest = a_manifest(name)
+    edit.before(manifest)
     runs.create_namespaced_custom_object(**PLACE, body=manifest)
     start(runs, name, edit.started)
     edit.change(manifest)
@@ -134,6 +135,17 @@ def test_the_api_server_says_of_a_change_to_a_started_run(runs: client.CustomObj
     else:
         assert edit.refused in said
         assert "undo the change, or" in said
+
+
+def test_the_torch_engines_gang_may_be_of_another_size_while_it_trains(runs: client.CustomObjectsApi) -> None:
+    manifest = a_manifest("resized")
+    manifest["spec"]["pretrain"]["engine"] = "torch"
+    runs.create_namespaced_custom_object(**PLACE, body=manifest)
+    start(runs, "resized", {"tokenize": "Succeeded", "pretrain": "Running"})
+    manifest["spec"]["pretrain"]["nodes"] += 1
+    assert change(runs, manifest) == ""
+    manifest["spec"]["pretrain"] |= {"engine": "nanotron", "nodes": 2}
+    assert "spec.pretrain's config and engine" in change(runs, manifest)
 
 
 def test_a_refused_change_does_not_keep_the_operator_from_writing(runs: client.CustomObjectsApi) -> None:

@@ -1,13 +1,17 @@
 """What the chart renders is taken by a real API server, whatever the values; admission and all, without keeping it."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+import yaml
+from local_cluster.programs import built
 
-from control_plane.api import Api, Object
+from control_plane.api import Api, Object, until
 from control_plane.helm_release import path_of
 from control_plane.operator_process import render_chart
+from control_plane.schemas import write_schemas
 
 RESTRICTED = "restricted-pods"
 DRY = "?dryRun=All&fieldValidation=Strict"
@@ -28,6 +32,10 @@ TOGGLES: tuple[Object, ...] = (
     {"worker": {"nodeSelector": {"pool": "gpu"}, "tolerations": [TOLERATION], "priorityClassName": "training"}},
     {"worker": {"fsGroup": None, "runAsUser": 1000650000, "env": {"A": "b"}, "runtimeClassName": "nvidia"}},
     {"podDisruptionBudget": {"enabled": False}},
+    {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    {"metrics": {"rules": {"enabled": True, "labels": {"release": "prometheus"}}}},
+    {"metrics": {"dashboard": {"enabled": True}}},
+    {"notifications": {"secretName": "chat", "silence": "2h"}},
     {"networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]}},
     {"networkPolicy": {"egress": {"enabled": True, "apiServer": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]}}},
     {"rbac": {"create": False}},
@@ -60,7 +68,11 @@ def merged(chosen: object) -> Object:
 
 @pytest.fixture(scope="module")
 def room(api: Api) -> Api:
-    """The API server with the namespaces that the values name, and one that enforces Pod Security `restricted`."""
+    """The API server with the namespaces that the values name, and one that enforces Pod Security `restricted`.
+
+    It knows the kinds of the Prometheus operator as well.
+    """
+    api.kubectl("apply", "--server-side", "-f", str(built("kubeconform") / "definitions"))
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     for name in ("team-a", "team-b", RESTRICTED):
         own = labels if name == RESTRICTED else {}
@@ -87,10 +99,48 @@ def test_the_api_server_takes_everything_that_is_rendered(room: Api, values: Obj
     objects = render_chart(*given, release="matrix")
     assert len(objects) >= 4
     for one in objects:
-        if not one["apiVersion"].startswith("monitoring.coreos.com/"):  # kinds of another operator
-            room.call("POST", path_of(one, DRY), one)
+        room.call("POST", path_of(one, DRY), one)
     for pod in pods(objects):
         room.call("POST", path_of(pod, DRY), pod)
+
+
+@pytest.fixture(scope="module")
+def location(room: Api, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where kubeconform finds the schemas of this API server's kinds."""
+    folder = tmp_path_factory.mktemp("schemas")
+    return until(lambda: write_schemas(room, folder) if knows_all(room) else None, 30)
+
+
+def knows_all(api: Api) -> bool:
+    """Whether the server has begun to tell of the kinds that were defined last."""
+    return any("servicemonitor" in name.lower() for name in api.call("GET", "/openapi/v2")["definitions"])
+
+
+def kubeconform(location: str, objects: list[Object]) -> Object:
+    """What kubeconform says of objects, with no field let through that a schema lacks."""
+    command = [str(built("kubeconform") / "kubeconform"), "-strict", "-summary", "-output", "json"]
+    text = yaml.safe_dump_all(objects)
+    done = subprocess.run(
+        [*command, "-schema-location", location], input=text, capture_output=True, text=True, check=False
+    )
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("values", [pytest.param(values, id=name) for name, values in combinations()])
+def test_kubeconform_finds_nothing_in_what_is_rendered(location: str, values: Object) -> None:
+    given = [word for key, value in values.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
+    objects = render_chart(*given, release="matrix")
+    found = kubeconform(location, objects)
+    assert not found["resources"], found
+    assert found["summary"] == {"valid": len(objects), "invalid": 0, "errors": 0, "skipped": 0}
+
+
+def test_kubeconform_finds_a_field_that_is_not_there_and_a_number_that_is_a_text(location: str) -> None:
+    deployment = next(one for one in render_chart() if one["kind"] == "Deployment")
+    deployment["spec"]["replica"] = 1
+    assert "replica" in kubeconform(location, [deployment])["resources"][0]["msg"]
+    deployment["spec"] = {**deployment["spec"], "replicas": "one"}
+    assert kubeconform(location, [deployment])["summary"]["invalid"] == 1
 
 
 def pods(objects: list[Object]) -> Iterator[Object]:

@@ -89,3 +89,20 @@ def test_a_node_that_failed_twice_is_left_out_of_the_next_gang(
         fields = [{"key": "metadata.name", "operator": "NotIn", "values": ["node-1"]}]
         assert affinity == {"nodeSelectorTerms": [{"matchFields": fields}]}
     assert "NodeAvoided" in api.kubectl("get", "events", "-n", namespace)
+
+
+def test_a_node_that_the_preflight_names_is_left_out_of_the_next_gang(
+    api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object
+) -> None:
+    manifest["spec"]["pretrain"]["recovery"] = {"backoff": "1s"}
+    api.create(manifest)
+    kubelet.complete(until(lambda: attempt(kubelet, "tiny-tokenize-a1")))
+    words = Result(75, "BadNode", "Node node-7 lets the gang down.", output={"node": "node-7"})
+    kubelet.fail(until(lambda: attempt(kubelet, "tiny-pretrain-a1")), 75, words)
+
+    def is_second() -> Object | None:
+        kubelet.collect_garbage()
+        return attempt(kubelet, "tiny-pretrain-a2")
+
+    until(is_second, 60)
+    assert api.get("TrainingRun", "tiny", namespace)["status"]["avoidedNodes"] == ["node-7"]

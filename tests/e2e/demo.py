@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 from e2e import follow, volume
-from e2e.installation import REPOSITORY, apply, get, install, kubectl, namespace, operator_figures, say
+from e2e.installation import REPOSITORY, apply, environment, get, install, kubectl, namespace, operator_figures, say
+from e2e.installation import run as run_command
 
 NAMESPACE = "quickstart"
 NAME = "quickstart"
@@ -31,9 +32,7 @@ def main() -> int:
     built = install()
     ready = time.monotonic()
     say("Making a fresh volume with the quickstart's data …")
-    fresh_namespace()
-    apply(yaml.safe_load((REPOSITORY / "examples/quickstart/claim.yaml").read_text()) | _in_namespace(NAME))
-    volume.fill(NAMESPACE, NAME, built["quickstart-data"])
+    fresh_volume(built["quickstart-data"])
     before = operator_figures()
     say("kubectl apply -f examples/quickstart/run.yaml")
     manifest = yaml.safe_load((REPOSITORY / "examples/quickstart/run.yaml").read_text())
@@ -51,24 +50,22 @@ def main() -> int:
     return 0
 
 
-def fresh_namespace() -> None:
-    """Remove the last demo's run and volume, so that every demo starts from raw text."""
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=150)
-    apply(namespace(NAMESPACE))
-
-
-def _in_namespace(name: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "namespace": NAMESPACE}}
+def fresh_volume(image: str, where: str = NAMESPACE) -> None:
+    """Remove a namespace's last run and volume and lay the quickstart's data: a run begins with raw text."""
+    kubectl("delete", "namespace", where, "--ignore-not-found", "--timeout=120s", timeout=150)
+    apply(namespace(where))
+    claim = yaml.safe_load((REPOSITORY / "examples/quickstart/claim.yaml").read_text())
+    apply(claim | {"metadata": {"name": NAME, "namespace": where}})
+    volume.fill(where, NAME, image)
 
 
 def collect(run: dict[str, Any], image: str) -> None:
     """Copy the released models, the progression and the report off the volume."""
     shutil.rmtree(OUT, ignore_errors=True)
+    for name in (one["name"] for one in run["status"]["stages"] if one["kind"] == "release"):
+        get_model(name.removeprefix("release").removeprefix("-"))
     visit = volume.Visit(NAMESPACE, NAME, image)
     for stage in run["status"]["stages"]:
-        if stage["kind"] == "release":
-            name = NAME if stage["name"] == "release" else f"{NAME}-{stage['name'].removeprefix('release-')}"
-            visit.fetch(f"{stage['folder']}/model", OUT / name)
         if stage["name"] == "evaluate":
             visit.fetch(stage["folder"], OUT / "evaluation")
         if stage["name"] == "report":
@@ -81,6 +78,13 @@ def collect(run: dict[str, Any], image: str) -> None:
         shutil.copy(OUT / "report" / name, OUT / name)
     (OUT / "metrics.jsonl").write_text(history)
     visit.close()
+
+
+def get_model(variant: str, where: str = NAMESPACE, to: Path = OUT) -> None:
+    """Copy the released model of a variant, or the base model, as a user does: by the command, which checks it."""
+    words = [NAME, *([variant] if variant else []), str(to / (f"{NAME}-{variant}" if variant else NAME))]
+    say(f"trainingrun get-model {' '.join(words[:-1])}")
+    run_command([str(Path(sys.executable).parent / "trainingrun"), "get-model", *words, "-n", where])
 
 
 def _figures(run: dict[str, Any], before: Any, after: Any, setup: float, total: float) -> dict[str, Any]:
@@ -110,6 +114,11 @@ def show(figures: dict[str, Any]) -> None:
         f"{figures['operatorResidentBytes'] / 2**20:.0f} MiB, {figures['apiWrites']:.0f} API writes; "
         f"set-up {figures['setupSeconds']:.0f} s of {figures['totalSeconds']:.0f} s. "
         f"Models in {OUT.relative_to(Path.cwd())}/, all of them on one page in report.html there."
+    )
+    print(
+        "The cluster stays until `make cluster-down`. To look at the run yourself:\n"
+        f"  export KUBECONFIG={environment()['KUBECONFIG']} PATH=$PWD/.venv/bin:$PATH\n"
+        f"  trainingrun -n {NAMESPACE} status quickstart    # or plot, logs, dashboard, get-model: trainingrun --help"
     )
 
 

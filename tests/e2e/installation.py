@@ -83,7 +83,9 @@ def install(values: dict[str, Any] | None = None) -> dict[str, str]:
     built = images()
     say("Installing the operator with Helm …")
     apply(namespace(SYSTEM_NAMESPACE))
-    helm({"images": {role: image for role, image in built.items() if role != "quickstart-data"}, **(values or {})})
+    named: dict[str, Any] = {role: image for role, image in built.items() if role != "quickstart-data"}
+    named["custom"] = {"tiny": built["pretrain"]}  # has what the engine of docs/engine-contract.md needs
+    helm({"images": named, **(values or {})})
     return built
 
 

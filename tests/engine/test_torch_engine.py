@@ -114,6 +114,17 @@ def furthest(one: PretrainRun, two: PretrainRun) -> float:
     return max(abs(a["loss"] - b["loss"]) for a, b in zip(one.curve(), two.curve(), strict=True))
 
 
+def test_ranks_that_do_not_divide_the_batch_train_on_the_same_steps(whole: PretrainRun, tmp_path: Path) -> None:
+    """Eight sequences a step on three ranks, then on two or one: no step differs by more than sums in another order."""
+    cut = bool(whole.config["optimizer"]["zero_stage"])
+    uneven = torch_run(whole.python, tmp_path, ranks=3, cut=cut)
+    assert uneven.run().reason == "Completed"
+    pairs = list(zip(whole.curve(), uneven.curve(), strict=True))
+    assert [one["tokens"] for one, _ in pairs] == [two["tokens"] for _, two in pairs]
+    assert max(abs(one["loss"] - two["loss"]) for one, two in pairs) < 0.02
+    assert abs(pairs[0][0]["gradientNorm"] - pairs[0][1]["gradientNorm"]) < 0.01 * pairs[0][0]["gradientNorm"]
+
+
 def test_a_checkpoint_of_another_engine_is_refused_by_name(engine_python: EnginePython, tmp_path: Path) -> None:
     run = torch_run(engine_python("nanotron"), tmp_path)
     assert run.run().reason == "Completed"

@@ -10,7 +10,7 @@ StageError
 # ruff: noqa: N818 - the names say what the operator makes of them, as kopf's TemporaryError and PermanentError do
 
 import errno
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from trainingrun_workers.contract import ExitCode, Result
 
@@ -26,10 +26,13 @@ class StageError(Exception):
         self.reason = reason
         self.message = message
         self.step = step
+        self.output: dict[str, Any] = {}  # what the operator is to know besides: the node of a BadNode
 
     def result(self) -> Result:
         """The pod's last words for this error."""
-        return Result(exit_code=int(self.exit_code), reason=self.reason, message=self.message, step=self.step)
+        return Result(
+            exit_code=int(self.exit_code), reason=self.reason, message=self.message, step=self.step, output=self.output
+        )
 
 
 class BadData(StageError):

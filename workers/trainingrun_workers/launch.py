@@ -91,7 +91,9 @@ def verdict(outcomes: Sequence[RankOutcome]) -> Result:
     order = {int(code): place for place, code in enumerate(_PRECEDENCE)}
     worst = min(results, key=lambda one: (order.get(one.exit_code, 0), one.reason == _VICTIM))
     if worst.exit_code != ExitCode.DONE:
-        raise StageError(ExitCode(worst.exit_code), worst.reason, worst.message, worst.step)
+        error = StageError(ExitCode(worst.exit_code), worst.reason, worst.message, worst.step)
+        error.output = worst.output
+        raise error
     return worst
 
 

@@ -4,9 +4,14 @@
 {{- range list "tokenize" "pretrain" "convert" "evaluate" "sft" "release" -}}
 {{- $_ := set $images . (include "trainingrun.image" (dict "role" . "images" $.Values.images)) -}}
 {{- end -}}
+{{- $custom := dict -}}
+{{- range $name, $image := .Values.images.custom -}}
+{{- $_ := set $custom $name (include "trainingrun.reference" (dict "role" (printf "custom.%s" $name) "image" $image "images" $.Values.images)) -}}
+{{- end -}}
 {{- $worker := .Values.worker -}}
 {{- $variables := list
   (list "IMAGES" (toJson $images))
+  (list "CUSTOM_ENGINES" (toJson $custom))
   (list "IMAGE_PULL_POLICY" .Values.imagePullPolicy)
   (list "IMAGE_PULL_SECRETS" (join "," .Values.imagePullSecrets))
   (list "WORKER_SERVICE_ACCOUNT" $worker.serviceAccountName)

@@ -27,10 +27,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/component: {{ .hook }}
 {{- end -}}
 
-{{/* An image by its role: its reference, at the registry and with the digest that the values give. One that is not
-named must not install. */}}
-{{- define "trainingrun.image" -}}
-{{- $image := required (printf "images.%s names no image: give a full reference, with a tag or a digest." .role) (index .images .role) -}}
+{{/* A reference at the registry that the values give. */}}
+{{- define "trainingrun.reference" -}}
+{{- $image := required (printf "images.%s names no image: give a full reference, with a tag or a digest." .role) .image -}}
 {{- if .images.registry -}}
 {{- $first := splitList "/" $image | first -}}
 {{- if and (contains "/" $image) (regexMatch "[.:]|^localhost$" $first) -}}
@@ -38,6 +37,13 @@ named must not install. */}}
 {{- end -}}
 {{- $image = printf "%s/%s" .images.registry $image -}}
 {{- end -}}
+{{- $image -}}
+{{- end -}}
+
+{{/* An image by its role: its reference, at the registry and with the digest that the values give. One that is not
+named must not install. */}}
+{{- define "trainingrun.image" -}}
+{{- $image := include "trainingrun.reference" (dict "role" .role "image" (index .images .role) "images" .images) -}}
 {{- $digest := index .images.digests .role -}}
 {{- if and $digest (contains "@" $image) -}}
 {{- fail (printf "images.%s has a digest already: leave images.digests.%s empty, or take the one away." .role .role) -}}

@@ -18,6 +18,9 @@ REGISTRY_PATTERN: Final = r"^$|^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*$"
 OptionalName = Annotated[str, Field(pattern=rf"^$|{NAME_PATTERN}", max_length=253)]
 AnyName = Annotated[str, Field(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 Image = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=512)]
+EngineImages = Annotated[
+    dict[str, Image], Field(json_schema_extra={"propertyNames": {"pattern": NAME_PATTERN, "maxLength": 63}})
+]
 Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 Registry = Annotated[str, Field(pattern=REGISTRY_PATTERN, max_length=255)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from trainingrun.api.chart_base import AnyName, Digest, Image, OptionalName, Port, Raw, Registry, Strings, Values
+from trainingrun.api.chart_base import (
+    AnyName,
+    Digest,
+    EngineImages,
+    Image,
+    OptionalName,
+    Port,
+    Raw,
+    Registry,
+    Strings,
+    Values,
+)
 from trainingrun.api.chart_monitoring import MetricsValues, NotificationValues
 from trainingrun.api.chart_pods import Operator, Worker
 
@@ -49,6 +60,8 @@ class Images(Values):
     """Stages sft, dpo, cpt and prepare: Axolotl; required."""
     release: Image = ""
     """Stages release; required."""
+    custom: EngineImages = {}
+    """Images of engines of your own, by the name that a run's pretrain.custom.image gives; docs/engine-contract.md."""
     digests: Digests = Digests()
     """A digest for each image, where its reference names none."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainingrun.api import names
+from trainingrun.api.custom_engine_rules import NAMED_BY
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Tuning
@@ -51,6 +52,8 @@ def _default(model: type[Any], name: str) -> Any:
     return model.model_fields[name].default
 
 
+_ENGINE: Final = f"{{of}}.spec.pretrain.?engine.orValue('{_default(Pretrain, 'engine')}')"
+
 _SPEC_VARIABLES: Final = {
     "config": "object.spec.pretrain.config",
     "gpus": f"int(object.spec.pretrain.?gpusPerNode.orValue({_default(Pretrain, 'gpus_per_node')}))",
@@ -59,7 +62,8 @@ _SPEC_VARIABLES: Final = {
         "(variables.gpus == 0 ? 1 : variables.gpus)"
     ),
     "parallelism": (
-        "'parallelism' in variables.config && type(variables.config.parallelism) == map && "
+        "!has(object.spec.pretrain.custom) && 'parallelism' in variables.config && "
+        "type(variables.config.parallelism) == map && "
         "['dp', 'tp', 'pp'].all(key, key in variables.config.parallelism && "
         "type(variables.config.parallelism[key]) == int) ? "
         "['dp', 'tp', 'pp'].map(key, int(variables.config.parallelism[key])) : [variables.processes, 1, 1]"
@@ -79,7 +83,7 @@ _SPEC_VARIABLES: Final = {
 SPEC_CHECKS: Final = (
     *(Check(rule.cel, rule.message) for rule in RULES if rule.untyped and rule.cel is not None),
     Check(
-        "variables.world == variables.processes",
+        f"{_ENGINE.format(of='object')} == 'torch' || variables.world == variables.processes",
         "spec.pretrain.config.parallelism asks for dp·tp·pp = {world} processes, but spec.pretrain.nodes and "
         "gpusPerNode give {processes}: change one of them.",
         (("world", "string(variables.world)"), ("processes", "string(variables.processes)")),
@@ -155,6 +159,10 @@ _CHANGE_VARIABLES: Final = {
         "(key in variables.config && variables.config[key] == variables.oldConfig[key])) && "
         + _same("?general.seed", str(DEFAULT_SEED), ("variables.config", "variables.oldConfig"))
     ),
+    "sameCustom": (
+        "(!has(object.spec.pretrain.custom) || variables.config == variables.oldConfig) && "
+        + " && ".join(_same(f"spec.pretrain.?custom.{name}", default) for name, default in NAMED_BY.items())
+    ),
     "changedVariants": (
         "object.spec.?variants.orValue([]).filter(variant, "
         "oldObject.spec.?variants.orValue([]).exists(old, old.name == variant.name && ("
@@ -183,11 +191,16 @@ CHANGE_CHECKS: Final = (
     ),
     Check(
         "!('pretrain' in variables.started) || (variables.sameConfig && "
-        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && "
-        f"{_gang_same(Pretrain, 'spec.pretrain', _BOTH)} && "
+        f"{_same('spec.pretrain.engine', _said(_default(Pretrain, 'engine')))} && variables.sameCustom && "
         f"sets.equivalent({_sources('object', _WEIGHED)}, {_sources('oldObject', _WEIGHED)}))",
-        "spec.pretrain's config, engine, nodes and gpusPerNode, and the weights of spec.data, can't change once "
+        "spec.pretrain's config and engine, its custom but for env, and the weights of spec.data, can't change once "
         f"stage pretrain has started: {_INSTEAD}",
+    ),
+    Check(
+        f"!('pretrain' in variables.started) || {_ENGINE.format(of='object')} == 'torch' || "
+        f"({_gang_same(Pretrain, 'spec.pretrain', _BOTH)})",
+        "spec.pretrain's nodes and gpusPerNode can't change once stage pretrain has started, but for the torch engine, "
+        f"whose steps are the same on any number of ranks: {_INSTEAD}",
     ),
     Check(
         "variables.changedVariants.size() == 0",

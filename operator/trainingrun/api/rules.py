@@ -1,13 +1,13 @@
 """RULES: what the schema alone can't say, each once as CEL for the API server and as Python for everybody else."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from trainingrun.api.custom_engine_rules import CUSTOM_RULES
 from trainingrun.api.judging import BASE
 from trainingrun.api.names import MAX_CHAINED, MAX_REPEATING_NAME, MAX_RUN_NAME, TUNING_KINDS
 from trainingrun.api.notes import Note
+from trainingrun.api.rule import Rule
 from trainingrun.api.rule_checks import (
     ADDRESSES,
     addressed,
@@ -25,19 +25,6 @@ from trainingrun.api.rule_checks import (
 from trainingrun.api.training_run import TrainingRun
 
 HOST_NAME: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"  # of a Service, which every pod of a PyTorchJob has
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule: it holds, or its message names the mend."""
-
-    path: str  # where in the object it stands, for example spec.storage or spec.data[]; "" for the whole object
-    cel: str | None  # over `self` at that place; None where the place's list type makes the API server hold it
-    message: str
-    holds: Callable[[TrainingRun], bool]
-    untyped: bool = False  # reads an engine's configuration: for the admission policy, over `object`
-
-
 _IN_VOLUME_CEL: Final = "!{0}.contains('://') && !{0}.split('/').exists(part, part == '..')"
 _ONE_SECRET_CEL: Final = (
     "self.filter(one, has(one.secretName) && one.path.startsWith('{0}'))"
@@ -137,6 +124,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "keepEvery asks for checkpoints that are never written: make it a multiple of every.",
         lambda run: keeps_saved_steps(run.spec),
     ),
+    *CUSTOM_RULES,
     Rule(
         "spec.evaluate",
         f"!has(self.taskFolder) || ({_IN_VOLUME_CEL.format('self.taskFolder')})",

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from trainingrun.api.base import Duration, Model
+from trainingrun.api.base import Duration, Model, Quantity
+from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import Placement
 
 
@@ -79,17 +80,37 @@ class BadLoss(Model):
     """Times that data are left out before the stage fails after all."""
 
 
+class Preflight(Model):
+    """What is measured of the gang before each attempt, and what it must come to at least."""
+
+    enabled: bool = True
+    """Whether the gang is measured before it trains."""
+    matmul_tflops: Annotated[float, Field(gt=0.0)] | None = None
+    """Least rate of a matrix product on each GPU, in TFLOP/s."""
+    all_reduce_gbs: Annotated[float, Field(gt=0.0)] | None = None
+    """Least bus bandwidth of an all-reduce of the whole gang, in GB/s."""
+    volume_mbs: Annotated[float, Field(gt=0.0)] | None = None
+    """Least rate of writing and reading a small file on the volume, of each node, in MB/s."""
+    shm_free: Quantity | None = None
+    """Least room in /dev/shm of each pod."""
+
+
 class Pretrain(Gang):
     """Pretraining of the base model: a PyTorchJob."""
 
-    engine: Literal["nanotron", "torch"] = "nanotron"
-    """Which engine trains: nanotron 0.4, or torch alone by the same configuration."""
+    engine: Literal["nanotron", "torch", "custom"] = "nanotron"
+    """Which engine trains: nanotron 0.4, torch alone by the same configuration, or one of your own, as custom says."""
+    custom: Custom | None = None
+    """What engine custom runs, and the sizes of its training."""
     checkpoints: Checkpoints = Checkpoints()
     """When checkpoints are written and which are kept."""
     bad_loss: BadLoss = BadLoss()
     """What happens when the loss is no number, or rises too far."""
+    preflight: Preflight = Preflight()
+    """What is measured of the gang before each attempt."""
     config: dict[str, Any]
-    """The engine's own configuration under its own names; a nanotron YAML can be pasted."""
+    """The engine's own configuration under its own names; a nanotron YAML can be pasted. A custom engine gets it
+    as it is."""
 
 
 class Tuning(Gang):

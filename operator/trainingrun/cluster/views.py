@@ -92,7 +92,7 @@ def seen_work(kind: WorkKind, raw: Raw) -> SeenWork:
         stage=stage,
         attempt=attempt,
         rendered=(metadata.get("annotations") or {}).get(names.ANNOTATION_RENDERED, ""),
-        pods=int(spec.get("completions") or 1),
+        pods=_size(spec),
         replaces_pods=spec.get("backoffLimitPerIndex") is not None,
         given_up=(raw.get("status") or {}).get("failedIndexes") or "",
         deleting="deletionTimestamp" in metadata,
@@ -102,6 +102,12 @@ def seen_work(kind: WorkKind, raw: Raw) -> SeenWork:
         ended_at=epoch(end.get("lastTransitionTime")) if end else None,
     )
     return SeenWork(view, owner_uid(metadata), epoch(metadata.get("creationTimestamp")) or 0.0)
+
+
+def _size(spec: Raw) -> int:
+    """How many pods a Job or a PyTorchJob has by its spec."""
+    replicas = (spec.get("pytorchReplicaSpecs") or {}).values()
+    return sum(int(one.get("replicas") or 1) for one in replicas) or int(spec.get("completions") or 1)
 
 
 def _is_suspended(spec: Raw) -> bool:

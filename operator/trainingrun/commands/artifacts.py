@@ -233,13 +233,29 @@ def of_removal(report: Mapping[str, Any], options: Options) -> list[str]:
         sizes = {one["path"]: one["bytes"] for one in report["artifacts"]}
         go = report["removable"][:MOST]
         whole = size(sum(sizes[path] for path in go))
-        return [*(f"Would be removed: {path}" for path in go), f"--yes removes {_count(len(go), 'folder')}, {whole}."]
+        would = [*(f"Would be removed: {path}" for path in go), f"--yes removes {_count(len(go), 'folder')}, {whole}."]
+        return [*_staying(report, options), *(would if go else [])]
     return [
         *(f"Removed: {path}" for path in report["removed"]),
         *(f"Put back, since a run refers to it by now: {path}" for path in report["restored"]),
         *(f"Left as it is: {one['path']}: {one['why']}" for one in report["skipped"]),
         f"{_count(len(report['removed']), 'folder')} removed.",
     ]
+
+
+def _staying(report: Mapping[str, Any], options: Options) -> list[str]:
+    """Why folders that no run refers to stay all the same."""
+    stay = [one for one in report["artifacts"] if one["path"] not in report["removable"]]
+    young = sum(one["ageSeconds"] < options.older_than for one in stay)
+    models = sum(one["kind"] == "release" and one["complete"] for one in stay) if not options.releases else 0
+    said = []
+    if young:
+        said.append(
+            f"{_count(young, 'folder')} of it changed within {options.older_than} s and stay: see --older-than."
+        )
+    if models:
+        said.append(f"{_count(models, 'finished model')} of it stay: --releases takes them too.")
+    return said
 
 
 def _count(number: int, what: str) -> str:

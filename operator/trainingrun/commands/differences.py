@@ -13,10 +13,15 @@ Rows = dict[str, dict[str, Any]]  # by what is compared, then by the run's name
 
 def settings(runs: Sequence[Measured]) -> Rows:
     """The settings of the spec that are not the same in all runs, by their path; None where a run has none."""
-    flat = {run.name: dict(flattened(run.run["spec"])) for run in runs}
+    flat = {run.name: dict(flattened(_lasting(run.run["spec"]))) for run in runs}
     paths = dict.fromkeys(path for found in flat.values() for path in found)
     rows = {path: {name: found.get(path) for name, found in flat.items()} for path in paths}
     return {path: row for path, row in rows.items() if any(value != row[runs[0].name] for value in row.values())}
+
+
+def _lasting(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    # A run that was resumed has `suspend: false`, one that never stood still has none.
+    return {key: value for key, value in spec.items() if key != "suspend" or value}
 
 
 def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

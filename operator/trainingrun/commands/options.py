@@ -21,6 +21,10 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+# Of commands whose --output names a file as well: these words are no files.
+DOCUMENTS: Final = (Output.JSON, Output.YAML)
+
+
 class Document(StrEnum):
     """How something is printed that is never text."""
 

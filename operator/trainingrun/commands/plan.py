@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
-from trainingrun.commands.context import context_of
+from trainingrun.commands.context import CUSTOM, context_of
 from trainingrun.commands.manifest import MISUSED, OK, CommandError, read_run
 from trainingrun.commands.options import MANIFEST_PANEL, AsDocument, Document, File
 
 Images = Annotated[
-    str | None, typer.Option("--images", metavar="JSON", help="Images by stage kind, as JSON or as a file of it.")
+    str | None,
+    typer.Option(
+        "--images", metavar="JSON", help="Images by stage kind, and by custom.ENTRY, as JSON or as a file of it."
+    ),
 ]
 
 
@@ -53,7 +56,12 @@ def _images(given: str | None) -> dict[str, str]:
         raise CommandError(f"--images {given} can't be read: {error.strerror}.", MISUSED) from error
     except ValueError as error:
         raise CommandError(f"--images is not JSON: {error}.", MISUSED) from error
-    known = isinstance(images, dict) and set(images) <= {*ROLES, "operator"}
+    known = isinstance(images, dict) and {role for role in images if not role.startswith(CUSTOM)} <= {
+        *ROLES,
+        "operator",
+    }
     if not known or not all(isinstance(image, str) for image in images.values()):
-        raise CommandError(f"--images takes a JSON object with images of {', '.join(ROLES)}.", MISUSED)
-    return {role: image for role, image in images.items() if role in ROLES}
+        raise CommandError(
+            f"--images takes a JSON object with images of {', '.join(ROLES)}, and of custom.ENTRY.", MISUSED
+        )
+    return {role: image for role, image in images.items() if role != "operator"}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from trainingrun.commands.manifest import MISUSED, OK, CommandError
-from trainingrun.commands.options import MODELS_PANEL
+from trainingrun.commands.options import DOCUMENTS, MODELS_PANEL, Output
 
 MANIFEST: Final = "trainingrun.yaml"  # beside the card, written by the release stage
 PROVENANCE: Final = "provenance.json"
@@ -27,7 +27,12 @@ TAGS: Final = """\
 Card = Annotated[str, typer.Argument(metavar="CARD", help="A released folder, or the README.md or another file in it.")]
 Target = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write into this file instead; it must not exist yet."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|json|yaml",
+        help="Write into this file, which must not exist yet; or print manifest and images as one document.",
+    ),
 ]
 
 
@@ -38,7 +43,16 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(card: Card, output: Target = None) -> int:
     """Print the manifest that made a released model, with its images as values of the chart."""
-    text = reproduced(Path(card))
+    from trainingrun.api.yaml_text import documents
+    from trainingrun.commands.printing import document
+
+    manifest, provenance = found(Path(card))
+    if output in DOCUMENTS:
+        images = provenance.get("images") or {}
+        parts = {"version": provenance.get("trainingrun"), "images": images, "manifest": documents(manifest)[0]}
+        document(parts, Output(output))
+        return OK
+    text = _comments(provenance) + manifest
     if output is None:
         print(text, end="")
         return OK
@@ -50,8 +64,8 @@ def reproduce(card: Card, output: Target = None) -> int:
     return OK
 
 
-def reproduced(given: Path) -> str:
-    """The manifest of a released folder, checked as any other, below comments with the version and the images."""
+def found(given: Path) -> tuple[str, dict[str, Any]]:
+    """The manifest of a released folder, checked as any other, and what is known of how it was made."""
     from trainingrun.commands.manifest import read_run
 
     folder = given if given.is_dir() else given.parent
@@ -64,7 +78,7 @@ def reproduced(given: Path) -> str:
             "or release the model again if it was made before there was one."
         )
     read_run(str(file))
-    return _comments(_provenance(folder)) + file.read_text(encoding="utf-8")
+    return file.read_text(encoding="utf-8"), _provenance(folder)
 
 
 def _provenance(folder: Path) -> dict[str, Any]:

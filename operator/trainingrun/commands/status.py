@@ -69,7 +69,8 @@ def _all(cluster: Cluster, everywhere: bool, output: Output) -> int:
         document({"runs": [_document(one) for one in runs]}, output)
     elif not runs:
         where = "any namespace" if everywhere else f"namespace {cluster.namespace}"
-        print(f"There is no run in {where} of context {cluster.context}.")
+        more = "" if everywhere else ": -n NAMESPACE looks into another, -A into all"
+        print(f"There is no run in {where} of context {cluster.context}{more}.")
     else:
         from trainingrun.commands.view.run import table
 

@@ -60,6 +60,7 @@ def _optional_whole(text: str) -> int | None:
 # Fields of `Settings`, by the variable that sets them.
 STAGE_VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "IMAGES": ("images", _json_map),
+    "CUSTOM_ENGINES": ("custom_engines", _json_map),
     "IMAGE_PULL_POLICY": ("image_pull_policy", str),
     "IMAGE_PULL_SECRETS": ("image_pull_secrets", _names),
     "WORKER_SERVICE_ACCOUNT": ("worker_service_account", str),

@@ -33,6 +33,8 @@ class PodPlan:
     image: str
     claim: str
     placement: Placement
+    command: tuple[str, ...] = ()  # in place of the image's own
+    args: tuple[str, ...] | None = None  # in place of the kind; the image's own where there are none
     container: str = WORKER_CONTAINER
     gpus: int = 0
     gpu_resource: str = "nvidia.com/gpu"
@@ -135,27 +137,37 @@ def _container(plan: PodPlan, defaults: PodDefaults) -> Manifest:
     environment = {**ENVIRONMENT, **defaults.environment, **plan.environment}
     # By reference alone: the kubelet reads them, the operator never does. A variable of `env` stands before theirs.
     secrets: Manifest = {"envFrom": [{"secretRef": {"name": name}} for name in plan.secrets]} if plan.secrets else {}
-    return secrets | {
-        "name": plan.container,
-        "image": plan.image,
-        "imagePullPolicy": defaults.image_pull_policy,
-        "args": [plan.kind],
-        "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
-        "resources": _resources(plan, defaults),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "terminationMessagePath": contract.TERMINATION_LOG,
-        "volumeMounts": [
-            {"name": "volume", "mountPath": names.VOLUME_MOUNT},
-            {"name": "input", "mountPath": names.INPUT_MOUNT, "readOnly": True},
-            {"name": "token", "mountPath": names.TOKEN_MOUNT, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "shm", "mountPath": "/dev/shm"},
-        ],
-    }
+    command: Manifest = {"command": list(plan.command)} if plan.command else {}
+    given = (plan.kind,) if plan.args is None else plan.args
+    args: Manifest = {"args": list(given)} if given else {}
+    return (
+        secrets
+        | command
+        | args
+        | {
+            "name": plan.container,
+            "image": plan.image,
+            "imagePullPolicy": defaults.image_pull_policy,
+            "env": [
+                *({"name": name, "value": value} for name, value in sorted(environment.items())),
+                {"name": contract.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            ],
+            "resources": _resources(plan, defaults),
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "terminationMessagePath": contract.TERMINATION_LOG,
+            "volumeMounts": [
+                {"name": "volume", "mountPath": names.VOLUME_MOUNT},
+                {"name": "input", "mountPath": names.INPUT_MOUNT, "readOnly": True},
+                {"name": "token", "mountPath": names.TOKEN_MOUNT, "readOnly": True},
+                {"name": "tmp", "mountPath": "/tmp"},
+                {"name": "shm", "mountPath": "/dev/shm"},
+            ],
+        }
+    )
 
 
 def _resources(plan: PodPlan, defaults: PodDefaults) -> Manifest:

@@ -14,11 +14,11 @@ LEFT_OUT: Final = "node affinity"
 SAME_FAULT: Final = 300.0  # seconds in which several stages may tell of one failure of their node
 
 
-def blame(draft: Draft, stage: str, node: str) -> None:
-    """Remember that a failure was a node's fault; the second one puts it among the avoided."""
+def blame(draft: Draft, stage: str, node: str, at_once: bool = False) -> None:
+    """Remember that a failure was a node's fault; the second one, or one `at_once`, puts it among the avoided."""
     if node in draft.avoided_nodes or _is_told(draft, stage, node):
         return
-    if node in draft.suspected_nodes:
+    if at_once or node in draft.suspected_nodes:
         draft.suspected_nodes = [one for one in draft.suspected_nodes if one != node]
         draft.avoided_nodes = [*draft.avoided_nodes, node][-MOST_NODES:]
     else:

@@ -23,4 +23,6 @@ def causes_table() -> str:
 
 
 def _blame(cause: Cause) -> str:
+    if cause.blames_at_once:
+        return "; the node that was measured is avoided at once"
     return "; the second time, its node is avoided" if cause.blames_node else ""

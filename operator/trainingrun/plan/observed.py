@@ -18,7 +18,7 @@ class WorkView:
     stage: str
     attempt: int
     rendered: str  # the hash in its annotation of what it was rendered from
-    pods: int = 1  # of a Job by its spec; 1 for a PyTorchJob, whose size nothing asks for
+    pods: int = 1  # by its spec
     replaces_pods: bool = False  # by its spec: a pod that dies is replaced alone, and the others go on
     given_up: str = ""  # indexes of such a Job whose pods have failed too often: "3,5-7"
     deleting: bool = False

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from trainingrun.plan.observed import PodView, WorkView
 from trainingrun.plan.waits import left
-from trainingrun_workers.contract import ExitCode
+from trainingrun_workers.contract import ExitCode, Result
 
 Budget = Literal["fail", "infrastructure", "preemption", "room", "placement", "loss"]
 
@@ -36,6 +36,7 @@ class Cause:
     # what a process does (a crash, a kill, memory over its limit, a lost peer) goes with it to any other node, and
     # evictions are the cluster's will.
     blames_node: bool = False
+    blames_at_once: bool = False  # whether once is enough: the node was measured, so that no chance was in it
     knows_better: bool = False  # the kubelet knows what the pod itself could not: its sentence stands before the pod's
     mended: bool = True  # a Job that replaces its pods mends it by itself, while it goes on
 
@@ -85,6 +86,9 @@ CAUSES: Final[tuple[Cause, ...]] = (
           "exit code 137: killed by a signal, not for memory", "Pod {pod} was killed (exit code 137)."),
     Cause("VolumeFull", lambda pod: pod.result is not None and pod.result.reason == "VolumeFull", "room",
           "exit code 75 with reason VolumeFull", "The volume is full: make room on it.", mended=False),
+    Cause("BadNode", lambda pod: _exited(pod, ExitCode.RETRY) and _reason(pod) == "BadNode", "infrastructure",
+          "exit code 75 with reason BadNode: the pre-flight found one node far worse than the others",
+          "The pre-flight found a bad node: see the log of pod {pod}.", blames_node=True, blames_at_once=True),
     Cause("Retry", lambda pod: _exited(pod, ExitCode.RETRY), "infrastructure",
           "exit code 75: something outside failed, for example a peer went away",
           "Pod {pod} asked for another attempt.", weak=True),
@@ -94,9 +98,17 @@ CAUSES: Final[tuple[Cause, ...]] = (
           "the kubelet failed the pod before its container ran", "Pod {pod} failed.", weak=True, blames_node=True),
 )  # fmt: skip
 
-# How an attempt ends when no pod tells; all but the first are the operator's own doing.
+# How an attempt ends when no pod tells; all but the first three are the operator's own doing.
 OTHER_CAUSES: Final[dict[str, tuple[Budget, str]]] = {
     "JobFailed": ("infrastructure", "the Job or PyTorchJob failed and none of its pods says why"),
+    "Hang": (
+        "infrastructure",
+        "a custom engine took no step for `recovery.hangTimeout`, or reported none; the others notice it themselves",
+    ),
+    "Unfinished": (
+        "infrastructure",
+        "a custom engine ended with 0 and its last words do not name the last checkpoint",
+    ),
     "Unschedulable": (
         "placement",
         "a pod of the gang had no node for `recovery.schedulingTimeout`: everything was given back",
@@ -120,6 +132,7 @@ BUDGETS: Final[dict[str, Budget]] = {cause.name: cause.budget for cause in CAUSE
 }
 
 BLAMED: Final = frozenset(cause.name for cause in CAUSES if cause.blames_node)
+BLAMED_AT_ONCE: Final = frozenset(cause.name for cause in CAUSES if cause.blames_at_once)
 
 
 @dataclass(frozen=True)
@@ -218,6 +231,12 @@ def _peers_may_speak(pods: Sequence[PodView], now: float) -> bool:
     return running and left(first_end, SETTLE_SECONDS, now) > 0.0
 
 
+def _blamed(result: Result | None) -> str:
+    """The node that a pod blames, which may be another's than its own."""
+    node = result.output.get("node") if result is not None and result.reason == "BadNode" else None
+    return node if isinstance(node, str) else ""
+
+
 def _ended(cause: Cause, pod: PodView) -> Ended:
     result = pod.result if not cause.knows_better else None
     step = pod.result.step if pod.result is not None else None
@@ -232,5 +251,5 @@ def _ended(cause: Cause, pod: PodView) -> Ended:
         pod=pod.name,
         step=step,
         outputs=(result.output,) if result is not None and result.output else (),
-        node=pod.node or None,
+        node=_blamed(result) or pod.node or None,
     )

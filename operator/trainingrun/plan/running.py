@@ -3,7 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trainingrun.plan import attempts, checkpoints, gates, gpu_hours, placement, progress, starting, troubles
+from trainingrun.plan import (
+    attempts,
+    checkpoints,
+    custom_engine,
+    gates,
+    gpu_hours,
+    placement,
+    progress,
+    starting,
+    troubles,
+)
 from trainingrun.plan.draft import Draft, timestamp
 from trainingrun.plan.gates import Gate
 from trainingrun.plan.outcomes import Ended, Undecided, judge
@@ -12,6 +22,11 @@ from trainingrun.stages.instances import Instance
 
 MAX_FIGURES: Final = 30  # of an output that are told in the status
 MAX_OF_SOURCES: Final = 200
+# Stages whose number of pods may change while they run; of pretrain only the torch engine's gets here.
+_RESIZED: Final = {
+    "tokenize": "tokenize.parallelism was changed: {wanted} pods instead of {had} go on with what is not done.",
+    "pretrain": "pretrain.nodes was changed: {wanted} nodes instead of {had} go on with the same global batch.",
+}
 
 
 def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
@@ -27,7 +42,10 @@ def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
     judged = judge(draft.work(instance.name), draft.pods(instance.name), draft.now)
     if isinstance(judged, Ended):
         progress.last_words(draft, instance)
-        if judged.cause == "Completed":
+        broken = custom_engine.unfinished(draft, instance, _last(judged.outputs))
+        if judged.cause == "Completed" and broken is not None:
+            attempts.end(draft, instance, broken)
+        elif judged.cause == "Completed":
             _completed(draft, instance, judged)
         else:
             attempts.end(draft, instance, judged)
@@ -39,6 +57,11 @@ def follow(draft: Draft, instance: Instance, gate: Gate | None) -> None:
         attempts.end(draft, instance, called_off)
         return
     progress.take_reports(draft, instance)
+    silent = None if isinstance(judged, Undecided) else custom_engine.hung(draft, instance)
+    if silent is not None:
+        progress.last_words(draft, instance)
+        attempts.end(draft, instance, silent)
+        return
     _tell(draft, instance)
 
 
@@ -48,17 +71,17 @@ def _just_completed(draft: Draft, instance: Instance) -> bool:
 
 
 def _outnumbered(draft: Draft, instance: Instance, gate: Gate | None) -> Ended | None:
-    """The end of a tokenize stage's attempt that has another number of pods than the run asks for by now.
+    """The end of an attempt that has another number of pods than the run asks for by now, where it may have.
 
-    What it has done lies on the volume, and the next attempt goes on with the rest. Only after a change to the run:
+    What it has done lies on the volume, and the next attempt goes on from there. Only after a change to the run:
     what else may cut the number of pods would do so again.
     """
     work, wanted = draft.work(instance.name), gates.pods(draft, instance)
     changed = draft.stages[instance.name].generation != draft.generation
-    if instance.kind != "tokenize" or gate is not None or not changed or work is None or work.pods == wanted:
+    said = _RESIZED.get(instance.kind)
+    if said is None or gate is not None or not changed or work is None or work.pods == wanted:
         return None
-    message = f"tokenize.parallelism was changed: {wanted} pods instead of {work.pods} go on with what is not done."
-    return Ended("Replaced", "Replaced", message)
+    return Ended("Replaced", "Replaced", said.format(wanted=wanted, had=work.pods))
 
 
 def _tell(draft: Draft, instance: Instance) -> None:
@@ -129,7 +152,12 @@ def _last(outputs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
     Of a tokenize stage that is the one with the most tokens: several pods may end in the same second.
     """
-    return max(reversed(outputs), key=lambda one: one.get("tokens", 0), default={})
+    return max(reversed(outputs), key=_tokens, default={})
+
+
+def _tokens(output: Mapping[str, Any]) -> int:
+    tokens = output.get("tokens")
+    return tokens if isinstance(tokens, int) else 0
 
 
 def told(output: Mapping[str, Any]) -> dict[str, str]:

@@ -73,13 +73,20 @@ def stage_input(context: Context, instance: Instance, attempt: int, need: Need) 
     )
 
 
+def _image(context: Context, instance: Instance, need: Need) -> str:
+    settings = context.settings
+    return settings.image(instance.kind) if need.custom is None else settings.custom_image(need.custom.image)
+
+
 def _pod_plan(context: Context, instance: Instance, attempt: int, need: Need) -> PodPlan:
     return PodPlan(
         child=context.child(instance.name, attempt),
         kind=instance.kind,
-        image=context.settings.image(instance.kind),
+        image=_image(context, instance, need),
         claim=context.claim,
         placement=need.placement,
+        command=tuple(need.custom.command) if need.custom is not None else (),
+        args=tuple(need.custom.args) if need.custom is not None else None,
         container=names.PYTORCH_CONTAINER if instance.is_gang else WORKER_CONTAINER,
         gpus=need.gpus,
         gpu_resource=need.gpu_resource,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import Placement
 from trainingrun.api.notes import Note
 from trainingrun.api.training_run import TrainingRun
@@ -108,4 +109,5 @@ class Need:
     environment: dict[str, str] | None = None
     devices: dict[str, int] | None = None
     grace_seconds: int = 30
+    custom: Custom | None = None  # what runs in place of the stage's own image and command
     secrets: tuple[str, ...] = ()  # whose keys become environment variables

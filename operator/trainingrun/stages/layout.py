@@ -28,7 +28,12 @@ ENGINES: Final = {
 
 def engine(run: TrainingRun, kind: str) -> str:
     """The engine of a kind of stage and its version, as it goes into the names of folders."""
-    return PRETRAIN_ENGINES[run.spec.pretrain.engine] if kind == "pretrain" else ENGINES[kind]
+    if kind != "pretrain":
+        return ENGINES[kind]
+    pretrain = run.spec.pretrain
+    return (
+        f"custom-{pretrain.custom.image}" if pretrain.custom is not None else PRETRAIN_ENGINES.get(pretrain.engine, "")
+    )
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,13 @@ def _pretrain(run: TrainingRun, translated: Translated, _: Instance, __: dict[st
         for stage in pretrain.data_stages
     ]
     config = {key: value for key, value in pretrain.config.items() if key not in _KNOBS}
+    if run.spec.pretrain.custom is not None:  # whose configuration has no sections that are known to change nothing
+        own = run.spec.pretrain.custom.model_dump(exclude={"image", "env"})
+        config = {"config": pretrain.config, "custom": own}
     config["seed"] = pretrain.seed
-    # The number of ranks is part of the inputs: the data order and the sums of gradients depend on it.
-    return {"engine": engine(run, "pretrain"), "config": config, "data": data, "nodes": run.spec.pretrain.nodes}
+    made = {"engine": engine(run, "pretrain"), "config": config, "data": data}
+    # nanotron's data order depends on the number of ranks; for the torch engine a step is the same for any number.
+    return made if run.spec.pretrain.engine == "torch" else {**made, "nodes": run.spec.pretrain.nodes}
 
 
 # Parts of nanotron's configuration that change nothing about the weights.

@@ -11,7 +11,8 @@ from trainingrun.api.training import Gang, Network
 _PROFILES: Final[dict[str, dict[str, str]]] = {
     "tcp": {"NCCL_IB_DISABLE": "1"},
     "infiniband": {"NCCL_IB_DISABLE": "0", "NCCL_NET_GDR_LEVEL": "PHB"},
-    "roce": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": "3", "NCCL_NET_GDR_LEVEL": "PHB"},
+    # No GID index: since 2.21 NCCL looks for the RoCE v2 one of each device itself, which is another in many pods.
+    "roce": {"NCCL_IB_DISABLE": "0", "NCCL_NET_GDR_LEVEL": "PHB"},
 }
 # All that is read lies on the volume; the workers say the same to the libraries, and make the exceptions.
 _OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}

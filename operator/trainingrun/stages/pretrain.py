@@ -1,6 +1,9 @@
 """The pretrain stage: a PyTorchJob in which the engine trains the base model."""
 
-from trainingrun.api.base import seconds
+from typing import Any
+
+from trainingrun.api.base import quantity, seconds
+from trainingrun.api.training import Preflight
 from trainingrun.stages import network
 from trainingrun.stages.context import Context, Need
 from trainingrun.stages.instances import Instance
@@ -31,6 +34,10 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         loss_spike=pretrain.bad_loss.spike,
         engine=pretrain.engine,
         auto_interval=pretrain.checkpoints.interval == "auto",
+        sequence_length=translated.sequence_length,
+        vocab_size=translated.vocab_size,
+        seed=translated.seed,
+        preflight=_preflight(pretrain.preflight),
         seconds_between_failures=seconds(pretrain.recovery.mean_time_between_failures),
     )
     return Need(
@@ -39,10 +46,21 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         pods=pretrain.nodes,
         gpus=pretrain.gpus_per_node,
         gpu_resource=pretrain.gpu_resource,
-        environment=network.environment(pretrain),
+        environment=network.environment(pretrain) | (pretrain.custom.env if pretrain.custom is not None else {}),
+        custom=pretrain.custom,
         devices=pretrain.network.resources,
         grace_seconds=int(seconds(pretrain.recovery.grace_period)),
     )
+
+
+def _preflight(asked: Preflight) -> dict[str, Any]:
+    floors = {
+        "matmulTflops": asked.matmul_tflops,
+        "allReduceGbs": asked.all_reduce_gbs,
+        "volumeMbs": asked.volume_mbs,
+        "shmFree": quantity(asked.shm_free) if asked.shm_free else None,
+    }
+    return {"enabled": asked.enabled, "floors": {name: floor for name, floor in floors.items() if floor is not None}}
 
 
 def _data(context: Context) -> tuple[DataStage, ...]:

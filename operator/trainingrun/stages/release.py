@@ -84,7 +84,7 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
     run, translated = context.run.spec, context.translated
     made: dict[str, Any] = {
         "trainingrun": trainingrun.__version__,
-        "images": dict(sorted(context.settings.images.items())),
+        "images": dict(sorted(_images(context).items())),
     }
     path = own_base(context.run, variant)
     made |= _pretraining(context) if path is None else {"base": {"path": path}}
@@ -106,6 +106,11 @@ def _provenance(context: Context, variant: str | None) -> dict[str, Any]:
     return made
 
 
+def _images(context: Context) -> dict[str, str]:
+    custom, settings = context.run.spec.pretrain.custom, context.settings
+    return settings.images | ({"pretrain": settings.custom_image(custom.image)} if custom is not None else {})
+
+
 def _pretraining(context: Context) -> dict[str, Any]:
     """How this run's base model was made."""
     run, translated = context.run.spec, context.translated
@@ -119,8 +124,9 @@ def _pretraining(context: Context) -> dict[str, Any]:
             "nodes": run.pretrain.nodes,
             "gpusPerNode": run.pretrain.gpus_per_node,
             "steps": translated.pretrain.total_steps,
+            "sequenceLength": translated.pretrain.sequence_length,
             "tokensPerStep": translated.pretrain.tokens_per_step,
-            "parameters": translated.pretrain.parameters,
+            "parameters": translated.pretrain.parameters or None,  # of a custom engine it is not known
             "seed": translated.pretrain.seed,
             "config": translated.pretrain.config,
         },

@@ -21,6 +21,7 @@ class Settings:
     """Values of the chart that reach the decisions; read once when the operator starts."""
 
     images: dict[str, str] = field(default_factory=lambda: {role: f"trainingrun/{role}:dev" for role in ROLES})
+    custom_engines: dict[str, str] | None = None  # images by entry; None where nobody has said which there are
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     worker_service_account: str = "trainingrun-worker"
@@ -48,3 +49,7 @@ class Settings:
     def image(self, kind: str) -> str:
         """The image of a stage's kind."""
         return self.images[role(kind)]
+
+    def custom_image(self, entry: str) -> str:
+        """The image of a custom engine by its entry in the values, which `plan.validity` has looked for."""
+        return (self.custom_engines or {}).get(entry, f"trainingrun/custom-{entry}:dev")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from trainingrun.api import names
 from trainingrun.api.axolotl_config import AxolotlTranslation, SftContext
 from trainingrun.api.axolotl_config import translate as translate_axolotl
+from trainingrun.api.custom_engine import translate as translate_custom
 from trainingrun.api.nanotron_config import NanotronTranslation, PretrainContext
 from trainingrun.api.nanotron_config import translate as translate_nanotron
 from trainingrun.api.notes import Note
@@ -44,11 +45,16 @@ def translated(run: TrainingRun) -> Translated:
         for position, (kind, name) in enumerate(chain_names(variant)):
             tuning[name] = _axolotl(name, kind, variant.stages[position].tuning)
             places[name] = f"spec.variants[{variant.name}].stages[{position}].{kind}.config"
-    return Translated(_nanotron(run), tuning, places)
+    return Translated(_pretrain(run), tuning, places)
 
 
-def _nanotron(run: TrainingRun) -> NanotronTranslation:
+def _pretrain(run: TrainingRun) -> NanotronTranslation:
     pretrain = run.spec.pretrain
+    if pretrain.custom is not None:
+        sources = tuple((source.name, source.weight) for source in run.spec.data)
+        return translate_custom(pretrain.custom, pretrain.config, pretrain.checkpoints.every, sources)
+    if pretrain.engine == "custom":  # which a rule refuses: nothing is known of it
+        return NanotronTranslation(dict(pretrain.config), ())
     context = PretrainContext(
         nodes=pretrain.nodes,
         gpus_per_node=pretrain.gpus_per_node,

@@ -83,9 +83,14 @@ PROGRAMS = {
         tags=("remove_all_sd",),  # no clouds' service discovery: targets are given by address; no web page either
     ),
     "crane": Program({"crane": "github.com/google/go-containerregistry/cmd/crane"}, seconds=40),  # copies images
+    "kubeconform": Program(
+        {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
+        seconds=45,
+        data={"definitions": "github.com/prometheus-operator/prometheus-operator example/prometheus-operator-crd"},
+    ),
 }
 # Built by `build` with no name and by `up`; the others are built when first asked for.
-ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "prometheus", "crane")
+ON_DEMAND = ("kwok", "kind", "scheduler-plugins", "versitygw", "prometheus", "crane", "kubeconform")
 
 
 def content_hash(folder: Path, program: Program) -> str:

@@ -37,6 +37,22 @@ def test_a_registry_moves_the_images_of_all_stages(helm: Path) -> None:
     assert found == {role: IMAGES[role].replace("registry.example", "mirror.local") for role in found}
 
 
+def test_custom_engines_reach_the_operator_by_name_at_the_registry(helm: Path) -> None:
+    values = "images.custom.megatron=registry.example/megatron:1,images.custom.titan=titan@" + DIGEST
+    found = stage_settings(environment(render(helm, "--set", values, "--set", "images.registry=mirror.local")))
+    assert found.custom_engines == {"megatron": "mirror.local/megatron:1", "titan": f"mirror.local/titan@{DIGEST}"}
+    assert stage_settings(environment(render(helm))).custom_engines == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"), [("images.custom.Big=x:1", "Big"), ("images.custom.tiny=not an image", "tiny")]
+)
+def test_a_custom_engine_with_a_wrong_name_or_image_is_refused(helm: Path, value: str, place: str) -> None:
+    done = template(helm, "--set", value)
+    assert done.returncode != 0
+    assert place in done.stderr
+
+
 def test_a_digest_of_a_role_says_what_the_reference_leaves_open(helm: Path) -> None:
     values = f"images.operator=r.example/operator:1,images.digests.operator={DIGEST}"
     assert operator_image(helm, values) == f"r.example/operator:1@{DIGEST}"

@@ -14,6 +14,7 @@ import yaml
 
 import trainingrun
 from builders import QUICKSTART, a_manifest
+from manifest_changes import custom
 from trainingrun.api.yaml_text import dumped
 from trainingrun.cli import COMMANDS, application, kubectl, main
 
@@ -76,6 +77,18 @@ def test_the_images_are_those_that_are_given(as_file: bool, tmp_path: Path, caps
     assert "image: example.org/nanotron@sha256:1" in capsys.readouterr().out
 
 
+def test_a_custom_engines_image_is_given_to_plan_by_its_entry(tmp_path: Path, capsys: Capture) -> None:
+    manifest = a_manifest()
+    custom()(manifest)
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(manifest))
+    assert main(["check", str(file)]) == 0
+    assert main(["plan", str(file), "--images", '{"custom.tiny": "registry.example/tiny:1"}']) == 0
+    assert "image: registry.example/tiny:1\n" in capsys.readouterr().out
+    assert main(["plan", str(file), "--images", '{"custom.other": "registry.example/other:1"}']) == 1
+    assert "name one of other, or" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("images", "said"),
     [
@@ -103,6 +116,18 @@ def test_a_check_tells_what_becomes_of_the_configurations(capsys: Capture) -> No
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("translated: spec.pretrain.config.") for line in lines)
     assert lines[-1] == "quickstart: no errors."
+
+
+def test_where_a_command_looks_may_stand_before_it_and_what_stands_after_it_wins(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(dumped({"contexts": [{"name": "one", "context": {}}]}))
+    assert main(["--kubeconfig", str(file), "--context", "two", "status"]) == 2
+    assert "no context two" in capsys.readouterr().err
+    assert main(["--kubeconfig", str(file), "--context", "two", "status", "--context", "three"]) == 2
+    assert "no context three" in capsys.readouterr().err
+    assert main(["-n", "anywhere", "check", str(QUICKSTART)]) == 0
 
 
 def test_a_check_fails_where_there_are_errors(manifest: Path, capsys: Capture) -> None:

@@ -7,6 +7,7 @@ CONTRACT_VERSION: Final = 1
 
 VOLUME_VARIABLE: Final = "TRAININGRUN_VOLUME"  # set by tests to work elsewhere than on DEFAULT_VOLUME
 INPUT_VARIABLE: Final = "TRAININGRUN_INPUT"
+NODE_VARIABLE: Final = "TRAININGRUN_NODE_NAME"  # the name of the node that the pod is on
 DEFAULT_VOLUME: Final = "/volume"
 DEFAULT_INPUT: Final = "/etc/trainingrun/input.json"
 TOKEN_FILE: Final = "/var/run/secrets/trainingrun/token"

@@ -2,10 +2,18 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from trainingrun_workers.contract.places import MAX_RESULT_BYTES
+
+LATEST: Final = 1e11  # seconds since the epoch, some thousand years on
+_REASON: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")  # of conditions and events, as the API server takes them
+
+
+def _is_step(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,21 @@ class Snapshot:
         for key in ("attempt", "index", "step", "total"):
             if not isinstance(getattr(snapshot, key), int):
                 raise ValueError(f"The snapshot's {key} is not a whole number.")
+        snapshot._check_told()
         return snapshot
+
+    def _check_told(self) -> None:
+        """ValueError for what would not fit where it is told: any image may report."""
+        for key in ("unit", "activity"):
+            if not isinstance(getattr(self, key), str):
+                raise ValueError(f"The snapshot's {key} is not a text.")
+        for key in ("tokens", "checkpoint"):
+            if not isinstance(getattr(self, key), int | None):
+                raise ValueError(f"The snapshot's {key} is not a whole number.")
+        if not all(_is_step(one) for one in self.checkpoints):
+            raise ValueError("The snapshot's checkpoints are not steps.")
+        if not (isinstance(self.time, int | float) and 0 <= self.time < LATEST):
+            raise ValueError("The snapshot's time is not in seconds since the epoch.")
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,12 @@ class Result:
         """The result in a termination message, or None where the message is something else."""
         try:
             raw = json.loads(text)
-            return cls(**{one.name: raw[one.name] for one in dataclasses.fields(cls) if one.name in raw})
+            result = cls(**{one.name: raw[one.name] for one in dataclasses.fields(cls) if one.name in raw})
         except (ValueError, TypeError):
             return None
+        return result if result._is_sane() else None
+
+    def _is_sane(self) -> bool:
+        """Whether what stands in the words is of the kind that it should be: any image may leave some."""
+        words = isinstance(self.message, str) and isinstance(self.reason, str) and bool(_REASON.fullmatch(self.reason))
+        return words and (self.step is None or _is_step(self.step)) and isinstance(self.output, dict)

@@ -1,6 +1,6 @@
 """What each kind of stage is to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 
@@ -64,7 +64,7 @@ class Skip:
 class PretrainSpec:
     """A pretrain stage: one gang of `nodes` pods with `processes_per_node` ranks each, under torchrun."""
 
-    config: dict[str, Any]  # in nanotron 0.4's schema, already translated
+    config: dict[str, Any]  # in nanotron 0.4's schema, already translated; a custom engine's as the run has it
     data: tuple[DataStage, ...]
     token_bytes: int
     total_steps: int
@@ -78,11 +78,16 @@ class PretrainSpec:
     evaluate_every: int | None  # checkpoints at these steps are kept until `converted` holds them
     converted: str | None  # the convert stage's folder
     hang_timeout: float
-    engine: str = "nanotron"  # or "torch"
+    engine: str = "nanotron"  # or "torch"; "custom" for an engine that is not of this package
     skips: tuple[Skip, ...] = ()  # ascending by step; checkpoints made without one that lies before them are set aside
     loss_spike: float | None = None  # a logged loss above this multiple of the median of the last hundred is bad
     auto_interval: bool = False  # checkpoint_every is only where to begin
     seconds_between_failures: float = 432000.0
+    sequence_length: int = 0  # what follows is for engines that can't read it out of `config`
+    vocab_size: int = 0
+    seed: int = 42
+    # enabled, and floors by the names of the measures in pretrain.preflight; nothing is measured where it is empty
+    preflight: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

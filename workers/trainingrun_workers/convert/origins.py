@@ -40,11 +40,12 @@ _ORIGINS: Final = {
 
 def origin(marker: dict[str, Any], checkpoint: Path) -> Origin:
     """The origin of a checkpoint by its marker; BadData where an unknown engine wrote it."""
-    name = marker.get("engine", {}).get("name")
+    engine = marker.get("engine")
+    name = engine.get("name") if isinstance(engine, dict) else None
     if name not in _ORIGINS:
         raise BadData(
             "CheckpointUnknown",
-            f"The checkpoint {checkpoint} was written by {name}, but only those of {' and '.join(_ORIGINS)} can be "
-            "converted.",
+            f"The checkpoint {checkpoint} was written by {name}, which is neither of {' and '.join(_ORIGINS)}, and "
+            "it holds no hf/config.json: let the engine export the model there (docs/engine-contract.md).",
         )
     return _ORIGINS[name]

@@ -1,7 +1,8 @@
 """Runs a convert stage's pod: each step of the batch becomes `<folder>/step-00000300`, with its marker, or none does.
 
 The marker's content: {"step", "checkpoint", "dtype", "parameters", "maxLogitDifference", "maxLogitDifferenceFloat32",
-"argmaxAgreement", "largestLogit", "probeTokens", "tolerance", "cpuStandIns"}.
+"argmaxAgreement", "largestLogit", "probeTokens", "tolerance", "cpuStandIns"}; differences are null where a custom
+engine left nothing to compare with.
 """
 
 import logging
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers.contract import CHECKPOINT_FOLDER, ConvertSpec, ExitCode, Result, StageInput, checkpoint_name
+from trainingrun_workers.convert import exported
 from trainingrun_workers.convert.fidelity import compare, probe_tokens
 from trainingrun_workers.convert.folder import write_model
 from trainingrun_workers.convert.model_config import llama_config, read_config
@@ -38,7 +40,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
         done[step] = read_marker(converter.target(step)) or converter.convert(step)
         reporter.update(step=len(done), checkpoints=tuple(done), checkpoint=step)
     reporter.update(activity="done")
-    models = {checkpoint_name(step): {key: one[key] for key in _REPORTED} for step, one in done.items()}
+    models = {checkpoint_name(step): {key: one.get(key) for key in _REPORTED} for step, one in done.items()}
     message = f"{len(done)} checkpoints are converted and agree with their engine's logits."
     return Result(int(ExitCode.DONE), "Completed", message, max(done, default=None), {"models": models})
 
@@ -75,7 +77,8 @@ class Converter:
         sync_folder(self.folder)
         return marker
 
-    def _checkpoint(self, step: int) -> tuple[Path, Origin]:
+    def _checkpoint(self, step: int) -> tuple[Path, Origin | None]:
+        """A checkpoint's folder and origin; no origin where the checkpoint holds the model as it is to be."""
         checkpoints = Checkpoints(self.volume.path(self.spec.pretrain) / CHECKPOINT_FOLDER)
         path, marker = checkpoints.path(step), checkpoints.marker(step)
         if not marker:
@@ -91,21 +94,32 @@ class Converter:
                 f"The checkpoint of step {step} lacks {torn[0]} or has another size of it: remove {path}, so that "
                 "pretraining makes it again.",
             )
-        return path, origin(marker, path)
+        return path, None if exported.is_exported(path) else origin(marker, path)
 
-    def _write_and_compare(self, checkpoint: Path, made: Origin, into: Path) -> dict[str, Any]:
-        raw = read_config(checkpoint)
-        weights = made.weights(checkpoint, raw)
-        dtype = weights["model.embed_tokens.weight"].dtype
-        needed = sum(one.numel() * one.element_size() for one in weights.values())
+    def _check_room(self, name: str, needed: int) -> None:
         free = self.volume.free_bytes()
         if needed > free:
             raise VolumeFull(
-                f"The model of {checkpoint.name} takes {needed:,} bytes but {free:,} are free: make room on the claim "
+                f"The model of {name} takes {needed:,} bytes but {free:,} are free: make room on the claim "
                 "or use a larger one, then it goes on by itself."
             )
+
+    def _write_and_compare(self, checkpoint: Path, made: Origin | None, into: Path) -> dict[str, Any]:
+        where = {"checkpoint": str(checkpoint.relative_to(self.volume.root))}
+        tokenizer = self.volume.path(self.spec.tokenizer)
+        if made is None:
+            self._check_room(checkpoint.name, exported.size(checkpoint))
+            tolerance, probe = self.spec.tolerance, self.spec.probe_tokens
+            return where | exported.write_exported(checkpoint, into, tokenizer, tolerance, probe)
+        return where | self._translated(checkpoint, made, into, tokenizer)
+
+    def _translated(self, checkpoint: Path, made: Origin, into: Path, tokenizer: Path) -> dict[str, Any]:
+        raw = read_config(checkpoint)
+        weights = made.weights(checkpoint, raw)
+        dtype = weights["model.embed_tokens.weight"].dtype
+        self._check_room(checkpoint.name, sum(one.numel() * one.element_size() for one in weights.values()))
         name = str(dtype).removeprefix("torch.")
-        parameters = write_model(into, llama_config(raw, name), weights, self.volume.path(self.spec.tokenizer))
+        parameters = write_model(into, llama_config(raw, name), weights, tokenizer)
         if self._reference is None:
             self._reference = made.reference(raw, dtype)
         self._reference.load(checkpoint)
@@ -113,6 +127,5 @@ class Converter:
         fidelity = compare(self._reference, into, dtype, probe, self.spec.tolerance)
         LOGGER.info("%s: %s", checkpoint.name, fidelity)
         fidelity.check(checkpoint.name)
-        where = str(checkpoint.relative_to(self.volume.root))
-        own = {"checkpoint": where, "dtype": name, "parameters": parameters, "cpuStandIns": self._reference.stands_in}
+        own = {"dtype": name, "parameters": parameters, "cpuStandIns": self._reference.stands_in}
         return own | fidelity.figures()

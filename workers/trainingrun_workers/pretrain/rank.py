@@ -89,12 +89,14 @@ class Data:
 def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume: Volume, data: Data) -> Result:
     from trainingrun_workers.pretrain.agreement import TIMEOUT, Agreement
     from trainingrun_workers.pretrain.loop import Loop
+    from trainingrun_workers.pretrain.preflight.flight import fly
     from trainingrun_workers.pretrain.saving import Saving
 
     one = engine(spec)
     one.load(spec)
     one.join(spec.cpu, TIMEOUT)
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
+    fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
     saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
     newest = saving.newest()

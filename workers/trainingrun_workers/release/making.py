@@ -77,18 +77,20 @@ def _language_table(data: list[dict[str, Any]]) -> str:
 
 def _training(made: Mapping[str, Any]) -> str:
     pretrain = made["pretrain"]
-    config, engine = pretrain.get("config") or {}, (pretrain.get("measured") or {}).get("engine") or {}
+    config, engine = pretrain.get("config") or {}, _engine(pretrain)
     steps, size = pretrain.get("steps"), pretrain.get("tokensPerStep")
     gpus = pretrain.get("gpusPerNode")
     tokens = steps * size if isinstance(steps, int) and isinstance(size, int) else None
     rows = {
-        "engine": " ".join(str(one) for one in (pretrain.get("engine"), engine.get("version")) if one),
+        "engine": " ".join(
+            str(one) for one in (engine.get("name") or pretrain.get("engine"), engine.get("version")) if one
+        ),
         "engine's hash": _short(engine.get("wheel") or engine.get("sources")),
         "nodes × GPUs": f"{pretrain.get('nodes', '')} × {gpus}" if gpus else "",
         "steps": _count(steps),
         "tokens a step": _count(size),
         "tokens": _count(tokens),
-        "sequence length": _count((config.get("tokens") or {}).get("sequence_length")),
+        "sequence length": _count(pretrain.get("sequenceLength") or _section(config, "tokens").get("sequence_length")),
         "highest learning rate": _learning_rate(config),
         "seed": str(pretrain.get("seed", "")),
         "GPU-hours of the run": _gpu_hours(made.get("gpuHours") or {}),
@@ -96,9 +98,20 @@ def _training(made: Mapping[str, Any]) -> str:
     return table(("", "value"), [(name, value) for name, value in rows.items() if value])
 
 
+def _engine(pretrain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the engine has said of itself; one of the user's own may have said anything."""
+    engine = (pretrain.get("measured") or {}).get("engine")
+    return engine if isinstance(engine, Mapping) else {}
+
+
 def _learning_rate(config: Mapping[str, Any]) -> str:
-    optimizer = config.get("optimizer") or {}
-    return str((optimizer.get("learning_rate_scheduler") or {}).get("learning_rate", ""))
+    return str(_section(_section(config, "optimizer"), "learning_rate_scheduler").get("learning_rate", ""))
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a configuration, which may be another engine's."""
+    found = config.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _gpu_hours(spent: Mapping[str, Any]) -> str:

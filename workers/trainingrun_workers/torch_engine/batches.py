@@ -8,6 +8,7 @@ import torch.distributed as distributed
 
 from trainingrun_workers.contract import PretrainSpec
 from trainingrun_workers.pretrain.sample_reader import SampleReader
+from trainingrun_workers.torch_engine.shares import share
 
 
 class Batches:
@@ -16,21 +17,25 @@ class Batches:
     def __init__(self, spec: PretrainSpec, windows: Callable[[int, int], Iterable[bytes]], device: str) -> None:
         tokens = spec.config["tokens"]
         of = spec.tokens_per_step // tokens["sequence_length"]
+        self._of, self._micro, self._device = of, tokens["micro_batch_size"], device
         together = spec.config["parallelism"]["tp"]  # ranks that share one copy of the model, and its samples
-        own = of * together // distributed.get_world_size()
+        self._ranks = distributed.get_world_size() // together
+        self._share = own = share(of, self._ranks, distributed.get_rank() // together, self._micro)
         vocabulary = spec.config["model"]["model_config"]["vocab_size"]
         self._reader = SampleReader(
-            windows,
-            spec.token_bytes,
-            vocabulary,
-            tokens["sequence_length"],
-            of,
-            distributed.get_rank() // together * own,
-            own,
+            windows, spec.token_bytes, vocabulary, tokens["sequence_length"], of, own.offset, own.sequences
         )
-        self._micro, self._device = tokens["micro_batch_size"], device
 
     def of_step(self, step: int) -> Iterator[dict[str, Any]]:
-        """The micro batches of a step, counted from 1: ids and labels, each [micro batch, length]."""
-        parts = torch.from_numpy(self._reader.of_step(step)).to(self._device, non_blocking=True).split(self._micro)
-        return ({"input_ids": part[:, :-1].contiguous(), "label_ids": part[:, 1:].contiguous()} for part in parts)
+        """The micro batches of a step, counted from 1: ids and labels, each [micro batch, length], and the weight.
+
+        Mean losses times weights, averaged over ranks and summed, are the mean over all sequences of the step.
+        """
+        samples = torch.from_numpy(self._reader.of_step(step)).to(self._device, non_blocking=True)
+        return (self._micro_batch(samples, number) for number in range(self._share.micro_batches))
+
+    def _micro_batch(self, samples: Any, number: int) -> dict[str, Any]:
+        rows, first = self._share.rows(number, self._micro), number * self._micro
+        part = samples[first : first + rows] if rows else samples[:1]  # one that counts for nothing
+        weight = rows * self._ranks / self._of
+        return {"input_ids": part[:, :-1].contiguous(), "label_ids": part[:, 1:].contiguous(), "weight": weight}

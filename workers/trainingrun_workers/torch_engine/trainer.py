@@ -54,7 +54,7 @@ class Trainer:
         total = torch.zeros((), device=self._device)
         for number, batch in enumerate(batches, 1):
             with self._syncing(number == len(batches)), self._precision():
-                loss = self._model(batch["input_ids"], batch["label_ids"]) / len(batches)
+                loss = self._model(batch["input_ids"], batch["label_ids"]) * batch["weight"]
             loss.backward()
             total += loss.detach()
         norm = self._clip()

@@ -14,6 +14,7 @@ BASE: Final = "base model"
 SHARED: Final = "all models"  # the lane of what belongs to no one model
 SHARED_KINDS: Final = frozenset({"compare", "report", "judge"})
 UNPLACED: Final = "other"  # of stages that the spec has no more
+IN_TURN: Final = frozenset({"WaitingForStage", "WaitingForCheckpoints"})  # reasons that the edges tell already
 # A stage is behind what it follows, as it is behind what it needs.
 Box = dict[str, Any]
 
@@ -133,7 +134,7 @@ def _text(stage: StageStatus | None) -> str:
         return f"{progress.step:,} / {progress.total:,} {progress.unit}"
     if stage.phase == "Succeeded":
         return _took(stage) or "done"
-    return stage.reason or stage.phase
+    return stage.phase if stage.reason in IN_TURN else stage.reason or stage.phase
 
 
 def _took(stage: StageStatus) -> str | None:

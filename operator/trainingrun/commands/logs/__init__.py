@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
     from trainingrun.commands.logs.choice import Choice
     from trainingrun.commands.logs.lines import Line, Source
     from trainingrun.commands.volume_visit import Visit
-
-
-class Form(StrEnum):
-    """How lines are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +44,7 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Go on with what comes, also over restarts, until the run ends.")
     ] = False,
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Put the time before each line.")] = False,
-    output: Annotated[Form, typer.Option("--output", "-o", help="How lines are printed.")] = Form.TEXT,
+    output: options.As = options.Output.TEXT,
     image: options.Image = None,
     namespace: options.Namespace = None,
     context: options.Kubecontext = None,
@@ -141,9 +133,9 @@ class Past:
 
 
 class Printer:
-    """Lines on standard output, as text with a prefix in its rank's colour, or as JSON."""
+    """Lines on standard output, as text with a prefix in its rank's colour, or as documents."""
 
-    def __init__(self, form: Form, timestamps: bool) -> None:
+    def __init__(self, form: options.Output, timestamps: bool) -> None:
         self._form, self._timestamps = form, timestamps
         self.printed = 0
 
@@ -154,11 +146,19 @@ class Printer:
         on, width = console(), 0
         for line in lines:
             self.printed += 1
-            if self._form == Form.JSON:
-                print(json.dumps(line.document(), ensure_ascii=False), flush=True)
+            if self._form is not options.Output.TEXT:
+                print(self._document(line), flush=True)
                 continue
             width = max(width, len(line.label))
             self._show(on, line, width)
+
+    def _document(self, line: Line) -> str:
+        """A JSON object on one line, or a YAML document with the mark that begins one."""
+        from trainingrun.api.yaml_text import dumped
+
+        if self._form is options.Output.JSON:
+            return json.dumps(line.document(), ensure_ascii=False)
+        return f"---\n{dumped(line.document())}".rstrip("\n")
 
     def _show(self, on: Console, line: Line, width: int) -> None:
         from rich.text import Text

@@ -41,7 +41,13 @@ def plot(
         list[str], typer.Argument(metavar="RUN...", help="One run, or several in one figure.", autocompletion=run_names)
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="A .png or .html (default: the terminal).")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|json|yaml",
+            help="A .png or .html, or the curves printed as a document (default: drawn in the terminal).",
+        ),
     ] = None,
     stage: Annotated[str, typer.Option("--stage", help="The stage that trained, such as sft-instruct.")] = "pretrain",
     over: Annotated[Over, typer.Option("--over", help="What the horizontal axis counts.")] = Over.STEPS,
@@ -60,10 +66,12 @@ def plot(
     from trainingrun.commands.access import connect
     from trainingrun.commands.figures import measured
     from trainingrun.commands.plot.panels import panels
+    from trainingrun.commands.printing import document
     from trainingrun.commands.volume_pod import Kubectl
     from trainingrun.commands.volume_visit import Visit
 
-    write = None if output is None else writer(output)
+    printed = output in options.DOCUMENTS
+    write = None if output is None or printed else writer(Path(output))
     cluster = connect(kubeconfig, context, namespace)
     runs = [cluster.run(name) for name in dict.fromkeys(names)]
     kubectl = Kubectl(cluster.namespace, context, kubeconfig)
@@ -72,12 +80,28 @@ def plot(
     chosen = [one for one in every if only is None or only.lower() in one.title.lower()]
     if not chosen:
         raise CommandError(nothing(found, stage, [one.title for one in every]), NOT_FOUND)
-    if output is None or write is None:
+    if output is None:
         show(chosen, over)
-        return OK
-    write_file(output, write(found, chosen, stage, over))
-    print(f"{output}: {len(chosen)} panel{'s' if len(chosen) > 1 else ''} of {', '.join(one.name for one in found)}.")
+    elif write is None:
+        document(curves(found, chosen, stage, over), options.Output(output))
+    else:
+        write_file(Path(output), write(found, chosen, stage, over))
+        print(
+            f"{output}: {len(chosen)} panel{'s' if len(chosen) > 1 else ''} of {', '.join(one.name for one in found)}."
+        )
     return OK
+
+
+def curves(runs: Sequence[Measured], panels: Sequence[Panel], stage: str, over: str) -> dict[str, Any]:
+    """What is drawn as a document for scripts: figures by run, and the points [x, y] of each line of each panel."""
+    return {
+        "stage": stage, "over": str(over), "figures": {run.name: dict(run.summary(stage)) for run in runs},
+        "panels": [
+            {"title": one.title, "lines": [{"label": line.label, "points": [[*point] for point in line.points]}
+                                           for line in one.lines]}
+            for one in panels
+        ],
+    }  # fmt: skip
 
 
 def png(runs: Sequence[Measured], panels: Sequence[Panel], stage: str, over: str) -> bytes:
@@ -109,7 +133,7 @@ FORMS: Final = {".png": png, ".html": html}
 def writer(output: Path) -> Callable[[Sequence[Measured], Sequence[Panel], str, str], bytes]:
     """What makes a file of this name; CommandError where it is neither of those there are."""
     if output.suffix.lower() not in FORMS:
-        raise CommandError(f"{output} is neither .png nor .html: name it as one of them.", MISUSED)
+        raise CommandError(f"{output} is neither .png nor .html, nor json or yaml: name it as one of them.", MISUSED)
     return FORMS[output.suffix.lower()]
 
 

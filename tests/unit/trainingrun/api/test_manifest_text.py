@@ -72,7 +72,7 @@ def test_every_wrong_value_is_told_with_its_place() -> None:
         "spec.tokenizer: is missing: add it.",
         "spec.data[0].weight: input should be greater than 0, but is -1.",
         "spec.pretrain.nodes: input should be a valid integer, but is '2'.",
-        "spec.pretrain.engine: input should be 'nanotron' or 'torch', but is 'megatron'.",
+        "spec.pretrain.engine: input should be 'nanotron', 'torch' or 'custom', but is 'megatron'.",
         "spec.pretrain.config: is missing: add it.",
     ]
 

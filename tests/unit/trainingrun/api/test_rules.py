@@ -30,7 +30,9 @@ def test_python_says_of_a_run(case: Case) -> None:
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_the_operator_says_of_a_change_to_a_started_run(edit: Edit) -> None:
-    world = World()
+    manifest = a_manifest()
+    edit.before(manifest)
+    world = World(manifest)
     world.settle()
     places = Context(world.run, SETTINGS).places
     world.manifest["status"] = {

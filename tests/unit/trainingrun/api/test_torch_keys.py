@@ -42,7 +42,6 @@ def test_what_nanotron_lacks_is_honoured() -> None:
         ({"parallelism__tp": 2, MODEL + "intermediate_size": 2561}, "does not divide model.model_config.intermediate"),
         ({"parallelism__tp": 2, MODEL + "vocab_size": 128257}, "does not divide model.model_config.vocab_size 128257"),
         ({"parallelism__tp": 2, "tokens__sequence_length": 4095}, "does not divide tokens.sequence_length 4095"),
-        ({"parallelism__tp": 2}, "asks for dp·tp·pp = 64·2·1"),
         ({MODEL + "num_attention_heads": 7}, "does not divide hidden_size 960"),
         ({MODEL + "num_hidden_layer": 7}, "num_hidden_layer"),
         ({MODEL + "hidden_act": "gelu"}, "takes one of silu, swish"),
@@ -83,3 +82,23 @@ def test_documents_are_told_apart_by_an_id_that_is_given() -> None:
 def test_nanotron_is_told_which_engine_masks_documents() -> None:
     made = translate(nanotron(**{MODEL + "_use_doc_masking": True}), SIXTY_FOUR_GPUS)
     assert any("name torch as spec.pretrain.engine" in message for message in messages(made.notes, "error"))
+
+
+@pytest.mark.parametrize(("nodes", "each"), [(7, "4 or 5"), (4, "8")])
+def test_any_number_of_ranks_shares_a_step_that_stays_as_large(nodes: int, each: str) -> None:
+    made = translate(nanotron(), dataclasses.replace(TORCH, nodes=nodes))
+    assert made.errors == ()
+    assert made.tokens_per_step == translate(nanotron(), TORCH).tokens_per_step
+    said = (
+        f"parallelism.dp 64 runs as {8 * nodes}, the ranks that there are: a step stays one of 256 sequences, {each} a "
+        "rank."
+    )
+    assert said in messages(made.notes, "translated")
+
+
+def test_more_ranks_than_sequences_are_an_error() -> None:
+    notes = translate(nanotron(parallelism__dp=1), TORCH).notes
+    assert messages(notes, "error") == [
+        "A step of dp 1 · micro_batch_size 4 · batch_accumulation_per_replica 1 = 4 sequences is less than one for "
+        "each of 64 ranks: lower nodes or gpusPerNode, or train on more sequences a step."
+    ]

@@ -140,11 +140,24 @@ def test_what_would_be_removed_is_said_and_removed_with_yes_alone(cluster: Clust
     assert main(["artifacts", "data", "--remove-unused"]) == 0
     said = capsys.readouterr().out
     assert "Would be removed: artifacts/tokens/left\n--yes removes 1 folder, 1 kB.\n" in said
+    assert "1 folder of it changed within 900 s and stay: see --older-than.\n" in said
     assert there(cluster.volume) == before
     assert main(["artifacts", "data", "--remove-unused", "--yes"]) == 0
     assert "Removed: artifacts/tokens/left\n1 folder removed.\n" in capsys.readouterr().out
     assert there(cluster.volume) == before - {"artifacts/tokens/left"}
     assert cluster.pods == {}
+
+
+def test_where_nothing_may_go_yet_it_is_said_why_and_nothing_of_removing(cluster: Cluster, capsys: Capture) -> None:
+    put(cluster.volume, "artifacts/tokens/young", seconds=60)
+    put(cluster.volume, "artifacts/release/left")
+    (cluster.volume / "artifacts/release/left/COMPLETE.json").write_text("{}")
+    cluster.runs = [a_run("one", storage={"claimName": "data"})]
+    assert main(["gc", "data"]) == 0
+    said = capsys.readouterr().out
+    assert "2 folders of it changed within 900 s" in said
+    assert "1 finished model of it stay: --releases takes them too.\n" in said
+    assert "--yes removes" not in said
 
 
 def test_a_run_that_is_applied_meanwhile_loses_nothing(cluster: Cluster, capsys: Capture) -> None:

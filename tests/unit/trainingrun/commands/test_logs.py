@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from trainingrun.cli import main
 from trainingrun.commands.logs import live
@@ -56,6 +57,14 @@ def test_one_rank_alone_and_as_json(world: World, capsys: Capture) -> None:
     }  # fmt: skip
     assert main(["logs", "tiny", "--timestamps", "--rank", "0"]) == 0
     assert capsys.readouterr().out == f"{NOON}01.000Z pretrain a1 r0 | one\n"
+
+
+def test_each_line_as_a_yaml_document(world: World, capsys: Capture) -> None:
+    world.add_run(status=status(pretrain="Running"))
+    world.add_pod(a_pod("m", "pretrain", 1), at(1, "[rank 0] one: - 2"), at(2, "[rank 1] ---"))
+    assert main(["logs", "tiny", "-o", "yaml"]) == 0
+    told = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [(one["rank"], one["text"]) for one in told] == [(0, "one: - 2"), (1, "---")]
 
 
 def test_the_pods_of_a_job_are_told_by_their_index(world: World, capsys: Capture) -> None:

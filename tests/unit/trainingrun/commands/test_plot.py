@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,23 @@ def test_several_runs_over_tokens_are_one_figure(world: World, capsys: Capture) 
     assert world.visits == 1
 
 
+@pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_scripts_get_the_points_and_the_figures(world: World, capsys: Capture, form: str, read: Any) -> None:
+    with_metrics(world, "one")
+    with_metrics(world, "two", start=8.0)
+    assert main(["plot", "one", "two", "-o", form]) == 0
+    told = read(capsys.readouterr().out)
+    assert (told["stage"], told["over"]) == ("pretrain", "steps")
+    assert {name: figures["lastLoss"] for name, figures in told["figures"].items()} == {"one": 6.0, "two": 5.0}
+    loss = next(one for one in told["panels"] if one["title"] == "loss")
+    assert [(line["label"], len(line["points"]), line["points"][-1]) for line in loss["lines"]] == [
+        ("one", 300, [300.0, 6.0]), ("two", 300, [300.0, 5.0]),
+    ]  # fmt: skip
+    assert len(told["panels"]) == 7
+    assert main(["plot", "one", "--only", "nothing", "-o", form]) == 4
+    assert capsys.readouterr().out == ""
+
+
 def test_the_page_is_whole_in_itself(world: World, tmp_path: Path, capsys: Capture) -> None:
     with_metrics(world, "one")
     with_metrics(world, "two", start=8.0)
@@ -122,7 +140,11 @@ def test_without_matplotlib_a_png_is_refused_and_a_page_is_not(
         (["tiny", "--stage", "sft-en"], 4, "Run tiny has no stage sft-en; stages that train: pretrain, sft-it.\n"),
         (["new"], 4, "Run new has no stage pretrain; stages that train: none yet.\n"),
         (["tiny", "--only", "heat"], 4, "No panel has these words in its title: there are loss, learning rate, "),
-        (["tiny", "-o", "out.pdf"], 2, "out.pdf is neither .png nor .html: name it as one of them.\n"),
+        (
+            ["tiny", "-o", "out.pdf"],
+            2,
+            "out.pdf is neither .png nor .html, nor json or yaml: name it as one of them.\n",
+        ),
         (
             ["tiny", "-o", "/proc/none/out.html"],
             2,

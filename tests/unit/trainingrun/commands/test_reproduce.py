@@ -57,6 +57,16 @@ def test_the_manifest_is_written_into_a_file_but_over_none(tmp_path: Path, capsy
     assert f"{file} can't be written: File exists." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("form", "loads"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_scripts_get_manifest_and_images_as_one_document(
+    tmp_path: Path, capsys: Capture, form: str, loads: Any
+) -> None:
+    assert main(["reproduce", str(a_released_folder(tmp_path / "model")), "-o", form]) == 0
+    told = loads(capsys.readouterr().out)
+    assert read(json.dumps(told["manifest"]), "printed").metadata.name == "tiny"
+    assert (told["version"], told["images"]["pretrain"]) == ("0.1.0", DIGEST)
+
+
 def test_a_folder_without_manifest_is_told_of(tmp_path: Path, capsys: Capture) -> None:
     folder = a_released_folder(tmp_path / "model")
     (folder / "trainingrun.yaml").unlink()

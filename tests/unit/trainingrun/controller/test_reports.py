@@ -58,6 +58,19 @@ def a_run() -> dict[str, Any]:
     return {"spec": spec, "status": {"checkpoints": checkpoints}}
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"checkpoints": ["300"]}, {"checkpoints": [True]}, {"checkpoints": 300}, {"activity": 7}, {"unit": ["steps"]},
+        {"tokens": 1.5}, {"checkpoint": 2.5}, {"step": "7"}, {"time": 1e300}, {"time": "now"}, {"loss": "low"},
+    ],
+)  # fmt: skip
+def test_a_report_that_would_not_fit_the_status_is_refused(nonsense: dict[str, Any]) -> None:
+    with pytest.raises(ReportError) as refused:
+        read_snapshot(a_report(**nonsense))
+    assert refused.value.status == 400
+
+
 def test_the_pod_that_saves_is_answered_what_todays_spec_keeps() -> None:
     snapshot = read_snapshot(a_report())
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from builders import World, a_manifest
 from trainingrun.plan.observed import PodView
+from trainingrun_workers.contract import Result
 
 AVOIDED = "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 Insufficient memory."
 
@@ -145,3 +146,14 @@ def test_pods_that_never_ran_there_do_not_blame_a_node_they_were_not_given() -> 
     world.settle().wait(6)
     assert next(one for one in world.run.status.attempts if one.stage == "pretrain").cause == "PodFailed"
     assert world.run.status.suspected_nodes == []
+
+
+def test_a_node_that_the_preflight_names_is_avoided_at_once_whichever_pod_says_so() -> None:
+    world = pretraining()
+    words = Result(75, "BadNode", "Node node-7 lets the gang down.", output={"node": "node-7"})
+    world.change_pod("pretrain", 0, node="node-2", phase="Failed", exit_code=75, result=words).settle()
+    world.wait(60).settle()
+    (ended, _) = [one for one in world.run.status.attempts if one.stage == "pretrain"]
+    assert (ended.cause, ended.node, ended.message) == ("BadNode", "node-7", words.message)
+    assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], ["node-7"])
+    assert names_kept_away_from(world) == ["node-7"]

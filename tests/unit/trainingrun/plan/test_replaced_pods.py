@@ -205,3 +205,29 @@ def test_an_index_that_is_given_up_is_told_while_the_others_work_on() -> None:
     assert "given up its pod of index 0-1," in world.settle().stage("tokenize").message
     world.gives_up("tokenize").settle().wait(16)
     assert (causes(world)[0], world.stage("tokenize").reason) == ("JobFailed", "JobFailed")
+
+
+def pretraining_by(engine: str) -> World:
+    pretrain = a_manifest()["spec"]["pretrain"] | {"engine": engine}
+    world = World(a_manifest(pretrain=pretrain)).settle()
+    return world.completes("tokenize").settle()
+
+
+def test_another_number_of_nodes_replaces_the_torch_engines_gang_which_goes_on_in_its_folder() -> None:
+    world = pretraining_by("torch")
+    before = world.stage("pretrain")
+    world.edit(pretrain=world.manifest["spec"]["pretrain"] | {"nodes": 3})
+    world.settle()
+    stage = world.stage("pretrain")
+    assert (stage.phase, stage.attempt, stage.restarts, stage.folder) == ("Running", 2, 0, before.folder)
+    (ended,) = [one for one in world.run.status.attempts if one.stage == "pretrain" and one.ended_at]
+    assert ended.message == "pretrain.nodes was changed: 3 nodes instead of 2 go on with the same global batch."
+    assert world.work["tiny-pretrain-a2"].pods == 3
+
+
+def test_another_number_of_nodes_leaves_nanotrons_gang_alone() -> None:
+    world = pretraining_by("nanotron")
+    world.edit(pretrain=world.manifest["spec"]["pretrain"] | {"nodes": 3})
+    world.settle()
+    assert world.stage("pretrain").attempt == 1
+    assert world.work["tiny-pretrain-a1"].pods == 2

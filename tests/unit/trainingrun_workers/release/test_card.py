@@ -12,6 +12,7 @@ from trainingrun_workers.contract import ReleaseSpec
 from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.release.card import CardFacts, GgufFile, Trial, card_text
 from trainingrun_workers.release.licences import find_licence
+from trainingrun_workers.release.making import making
 from trainingrun_workers.release.scores import Score, Scores, evaluation_results, read_scores, score_table
 from trainingrun_workers.release.stage import check_card, measured_provenance
 from trainingrun_workers.release.usage import usage_code
@@ -289,3 +290,11 @@ def test_torn_scores_are_refused(tmp_path: Path, content: str) -> None:
 def test_missing_scores_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="no scores of 'base'"):
         read_scores(tmp_path, "base")
+
+
+def test_an_engine_of_the_users_own_is_named_as_it_calls_itself_and_may_say_nonsense() -> None:
+    made = {"engine": "custom", "steps": 6, "sequenceLength": 64, "config": {"optimizer": 3, "tokens": "many"}}
+    text = making({"pretrain": made | {"measured": {"engine": {"name": "megatron-lm", "version": "0.9"}}}}, {})
+    assert "| engine | megatron-lm 0.9 |" in text
+    assert "| sequence length | 64 |" in text
+    assert "| engine | custom |" in making({"pretrain": made | {"measured": {"engine": "mine"}}}, {})

@@ -38,7 +38,7 @@ function drawBox(box, x, y, size) {
   return s("g", { class: `box ${box.phase.toLowerCase()}` }, title(box),
     s("rect", { class: "frame", x, y, width: size, height: BOX.height, rx: 6 }),
     done ? s("rect", { class: "done", x: x + 1, y: y + BOX.height - 5, width: done, height: 4, rx: 2 }) : null,
-    s("text", { class: "stage", x: x + 9, y: y + 19 }, cut(box.name, Math.floor((size - 26) / 7.6))),
+    s("text", { class: "stage", x: x + 9, y: y + 19 }, cut(box.name, Math.floor((size - 28) / 8.2))),
     s("text", { class: "text", x: x + 9, y: y + 36 }, cut(box.text, Math.floor((size - 14) / 6.9))),
     s("text", { class: "sign", x: x + size - 9, y: y + 19, "text-anchor": "end" }, SIGNS[box.phase] ?? ""));
 }
