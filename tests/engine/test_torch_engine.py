@@ -19,7 +19,10 @@ PARITY_STEPS = 200
 TAIL = 50  # steps whose losses are averaged
 
 
-PLANS = {"alone": (1, 0, 1), "fsdp2": (2, 1, 1), "tensors": (2, 0, 2)}  # ranks, zero_stage, tp
+WHOLE = ("alone", "fsdp2", "tensors")
+PLANS = {
+    "alone": (1, 0, 1), "fsdp2": (2, 1, 1), "tensors": (2, 0, 2), "three": (3, 0, 1), "three-cut": (3, 1, 1),
+}  # fmt: skip  # ranks, zero_stage, tp
 
 
 def torch_run(python: Path, root: Path, plan: str = "alone") -> PretrainRun:
@@ -31,7 +34,7 @@ def torch_run(python: Path, root: Path, plan: str = "alone") -> PretrainRun:
     return run
 
 
-@pytest.fixture(scope="module", params=list(PLANS))
+@pytest.fixture(scope="module", params=WHOLE)
 def whole(
     request: pytest.FixtureRequest, engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory
 ) -> PretrainRun:
@@ -116,8 +119,7 @@ def furthest(one: PretrainRun, two: PretrainRun) -> float:
 
 def test_ranks_that_do_not_divide_the_batch_train_on_the_same_steps(whole: PretrainRun, tmp_path: Path) -> None:
     """Eight sequences a step on three ranks, then on two or one: no step differs by more than sums in another order."""
-    cut = bool(whole.config["optimizer"]["zero_stage"])
-    uneven = torch_run(whole.python, tmp_path, ranks=3, cut=cut)
+    uneven = torch_run(whole.python, tmp_path, "three-cut" if _plan(whole) == "fsdp2" else "three")
     assert uneven.run().reason == "Completed"
     pairs = list(zip(whole.curve(), uneven.curve(), strict=True))
     assert [one["tokens"] for one, _ in pairs] == [two["tokens"] for _, two in pairs]

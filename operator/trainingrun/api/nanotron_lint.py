@@ -11,7 +11,7 @@ from typing import Any, Final
 from trainingrun.api.nanotron_size import padded_vocabulary
 from trainingrun.api.nanotron_types import PretrainContext
 from trainingrun.api.notes import Note, error, translated, warning
-from trainingrun.api.torch_lint import parallelism
+from trainingrun.api.torch_lint import parallelism, shares
 
 _CONFIG: Final = "model.model_config."
 _SCHEDULE: Final = "optimizer.learning_rate_scheduler."
@@ -47,28 +47,6 @@ def _world(context: PretrainContext, dp: int, tp: int, pp: int) -> Iterator[Note
         "parallelism",
         f"parallelism asks for dp·tp·pp = {dp}·{tp}·{pp} = {dp * tp * pp} processes, but {context.nodes} nodes with "
         f"{each} give {context.processes}: {', or '.join(mends)}.",
-    )
-
-
-def _shares(context: PretrainContext, dp: int, tp: int, pp: int, micro: int, accumulation: int) -> Iterator[Note]:
-    """Of the torch engine, whose steps any number of ranks shares."""
-    ranks, batch = context.processes // (tp * pp), dp * micro * accumulation
-    if context.engine != "torch" or context.processes % (tp * pp) or ranks == dp:
-        return
-    path = "parallelism.dp"
-    if batch < ranks:
-        yield error(
-            path,
-            f"A step of dp {dp} · micro_batch_size {micro} · batch_accumulation_per_replica {accumulation} = {batch} "
-            f"sequences is less than one for each of {ranks} ranks: lower nodes or gpusPerNode, or train on more "
-            "sequences a step.",
-        )
-        return
-    each = f"{batch // ranks}" if batch % ranks == 0 else f"{batch // ranks} or {batch // ranks + 1}"
-    yield translated(
-        path,
-        f"{path} {dp} runs as {ranks}, the ranks that there are: a step stays one of {batch:,} sequences, {each} a "
-        "rank.",
     )
 
 
@@ -218,7 +196,7 @@ def _interval(_: PretrainContext, interval: int, steps: int) -> Iterator[Note]:
 LINTS: Final = (
     Lint(_world, ("parallelism.dp", "parallelism.tp", "parallelism.pp")),
     Lint(
-        _shares,
+        shares,
         (
             "parallelism.dp", "parallelism.tp", "parallelism.pp", "tokens.micro_batch_size",
             "tokens.batch_accumulation_per_replica",

@@ -1,4 +1,4 @@
-"""What the torch engine can't cut, in the manner of `nanotron_lint`."""
+"""How the torch engine lies on its ranks, and what it can't cut, in the manner of `nanotron_lint`."""
 
 from collections.abc import Iterator
 
@@ -36,3 +36,25 @@ def parallelism(
             f"optimizer.zero_stage 0 runs as 1: with parallelism.tp {tp} the torch engine cuts weights and moments "
             "over dp as well.",
         )
+
+
+def shares(context: PretrainContext, dp: int, tp: int, pp: int, micro: int, accumulation: int) -> Iterator[Note]:
+    """How many ranks there are for a step, which any number of them shares; nothing for another engine."""
+    ranks, batch = context.processes // (tp * pp), dp * micro * accumulation
+    if context.engine != "torch" or context.processes % (tp * pp) or ranks == dp:
+        return
+    path = "parallelism.dp"
+    if batch < ranks:
+        yield error(
+            path,
+            f"A step of dp {dp} · micro_batch_size {micro} · batch_accumulation_per_replica {accumulation} = {batch} "
+            f"sequences is less than one for each of {ranks} ranks: lower nodes or gpusPerNode, or train on more "
+            "sequences a step.",
+        )
+        return
+    each = f"{batch // ranks}" if batch % ranks == 0 else f"{batch // ranks} or {batch // ranks + 1}"
+    yield translated(
+        path,
+        f"{path} {dp} runs as {ranks}, the ranks that there are: a step stays one of {batch:,} sequences, {each} a "
+        "rank.",
+    )
