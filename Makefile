@@ -12,7 +12,7 @@ IN_TWO := -n 2 --dist loadfile  # for tests that wait, or that use one core at m
 
 .PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert pictures \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
-	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-saves bench-measuring bench-prepare clean-cache
+	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-saves bench-measuring bench-loss bench-prepare clean-cache
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench-saves: setup ## how long training stands still for a save of the torch eng
 
 bench-prepare: setup ## what a gang does with its data before its first step, prepared and not, minutes: DOCUMENT=1
 	@PYTHONPATH=tests:workers $$($(PYTHON) tests/engine/environment.py axolotl) -m bench.prepared $(if $(DOCUMENT),--document)
+
+bench-loss: setup ## the loss by several ways, time and memory, on a GPU where there is one: ROUNDS=3, DOCUMENT=1
+	@PYTHONPATH=tests:workers $$($(PYTHON) tests/engine/environment.py nanotron) -m bench.loss $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DOCUMENT),--document)
 
 test: setup ## all set-up, then the tiers, with the time of each
 	@$(BIN)/python tests/tiers.py

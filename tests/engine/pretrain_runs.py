@@ -222,11 +222,19 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120, pause: float
         time.sleep(pause)
 
 
-def torch_run(python: Path, root: Path, ranks: int = 1, cut: bool = False) -> PretrainRun:
-    """A run of the torch engine: FSDP2 where it is cut, else DDP."""
+# Ways in which the torch engine trains: ranks, zero_stage, tp.
+PLANS: Final = {
+    "alone": (1, 0, 1), "fsdp2": (2, 1, 1), "tensors": (2, 0, 2), "three": (3, 0, 1), "three-cut": (3, 1, 1),
+}  # fmt: skip
+
+
+def torch_run(python: Path, root: Path, plan: str = "alone") -> PretrainRun:
+    """A run of the torch engine in one of its ways."""
+    ranks, zero, tp = PLANS[plan]
     run = PretrainRun(python, root, ranks=ranks)
     run.spec["engine"] = "torch"
-    run.config["optimizer"]["zero_stage"] = int(cut)
+    run.config["optimizer"]["zero_stage"] = zero
+    run.config["parallelism"] |= {"dp": ranks // tp, "tp": tp}
     return run
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.pretrain_runs import FOLDER, PretrainRun, kill, slowly, torch_run, wait_until
+from engine.pretrain_runs import FOLDER, PLANS, PretrainRun, kill, slowly, torch_run, wait_until
 from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers.contract import COMPLETE_MARKER, ConvertSpec
 from trainingrun_workers.volume import read_marker
@@ -19,13 +19,15 @@ PARITY_STEPS = 200
 TAIL = 50  # steps whose losses are averaged
 
 
-@pytest.fixture(scope="module", params=[(1, False), (2, True)], ids=["alone", "fsdp2"])
+WHOLE = ("alone", "fsdp2", "tensors")
+
+
+@pytest.fixture(scope="module", params=WHOLE)
 def whole(
     request: pytest.FixtureRequest, engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory
 ) -> PretrainRun:
     """A run to the end without interruption; not to be changed."""
-    ranks, cut = request.param
-    run = torch_run(engine_python("nanotron"), tmp_path_factory.mktemp("whole"), ranks, cut)
+    run = torch_run(engine_python("nanotron"), tmp_path_factory.mktemp("whole"), request.param)
     assert run.run().reason == "Completed"
     return run
 
@@ -33,10 +35,14 @@ def whole(
 @pytest.fixture
 def again(whole: PretrainRun, tmp_path: Path) -> Iterator[PretrainRun]:
     """A run of the same, from nothing."""
-    cut = bool(whole.config["optimizer"]["zero_stage"])
-    made = torch_run(whole.python, tmp_path, whole.ranks, cut)
+    made = torch_run(whole.python, tmp_path, _plan(whole))
     yield made
     made.end()
+
+
+def _plan(run: PretrainRun) -> str:
+    shape = (run.ranks, run.config["optimizer"]["zero_stage"], run.config["parallelism"]["tp"])
+    return next(name for name, plan in PLANS.items() if plan == shape)
 
 
 def unfinished(run: PretrainRun) -> PretrainRun:
@@ -70,21 +76,38 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(whole: PretrainRun, again
 
 
 def test_any_number_of_ranks_goes_on_from_a_checkpoint(whole: PretrainRun, tmp_path: Path) -> None:
-    other = torch_run(whole.python, tmp_path, ranks=3 - whole.ranks)
+    other = torch_run(whole.python, tmp_path, "fsdp2" if whole.ranks == 1 else "alone")
     shutil.rmtree(other.volume)
     shutil.copytree(whole.volume, other.volume)
     unfinished(other)
     shutil.rmtree(other.store.path(12))
     shutil.rmtree(other.store.path(8))
     assert other.run().reason == "Completed"
-    pairs = zip(whole.curve(), other.curve(), strict=True)
-    assert max(abs(one["loss"] - two["loss"]) for one, two in pairs) < 0.02, "sums in another order"
+    assert furthest(whole, other) < 0.02, "sums in another order"
+
+
+def test_cut_by_tensors_and_recomputed_the_loss_is_the_same(engine_python: EnginePython, tmp_path: Path) -> None:
+    """In float32, with documents told apart: the order of sums is all that could differ."""
+
+    def trained(plan: str, recomputed: bool) -> PretrainRun:
+        run = torch_run(engine_python("nanotron"), tmp_path / plan, plan)
+        run.config["model"]["dtype"] = "float32"
+        run.config["model"]["model_config"] |= {"_use_doc_masking": True, "tie_word_embeddings": False}
+        run.config["parallelism"]["recompute_layer"] = recomputed
+        assert run.run().reason == "Completed"
+        return run
+
+    assert furthest(trained("alone", False), trained("tensors", True)) < 1e-4
+
+
+def furthest(one: PretrainRun, two: PretrainRun) -> float:
+    """How far apart the losses of a step are at most."""
+    return max(abs(a["loss"] - b["loss"]) for a, b in zip(one.curve(), two.curve(), strict=True))
 
 
 def test_ranks_that_do_not_divide_the_batch_train_on_the_same_steps(whole: PretrainRun, tmp_path: Path) -> None:
     """Eight sequences a step on three ranks, then on two or one: no step differs by more than sums in another order."""
-    cut = bool(whole.config["optimizer"]["zero_stage"])
-    uneven = torch_run(whole.python, tmp_path, ranks=3, cut=cut)
+    uneven = torch_run(whole.python, tmp_path, "three-cut" if _plan(whole) == "fsdp2" else "three")
     assert uneven.run().reason == "Completed"
     pairs = list(zip(whole.curve(), uneven.curve(), strict=True))
     assert [one["tokens"] for one, _ in pairs] == [two["tokens"] for _, two in pairs]

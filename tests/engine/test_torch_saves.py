@@ -47,7 +47,7 @@ def late(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def at_once(engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactory) -> PretrainRun:
     """A run on two ranks for which training stands still until each checkpoint is written; not to be changed."""
-    run = torch_run(engine_python("nanotron"), tmp_path_factory.mktemp("at-once"), ranks=2, cut=True)
+    run = torch_run(engine_python("nanotron"), tmp_path_factory.mktemp("at-once"), "fsdp2")
     run.spec["saves_in_background"] = False
     assert run.run().reason == "Completed"
     return run
@@ -56,7 +56,7 @@ def at_once(engine_python: EnginePython, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def run(engine_python: EnginePython, tmp_path: Path) -> Iterator[PretrainRun]:
     """The same with the engine's own way to save."""
-    made = torch_run(engine_python("nanotron"), tmp_path, ranks=2, cut=True)
+    made = torch_run(engine_python("nanotron"), tmp_path, "fsdp2")
     yield made
     made.end()
 
@@ -162,7 +162,7 @@ def test_a_volume_that_fills_up_while_one_is_written_loses_nothing(
     inodes = 1 + len(list(at_once.volume.rglob("*"))) - one - one // 2  # room for the steps 0 and 4 and half of 8
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={inodes}", "tmpfs", volume], check=True)
     try:
-        run = torch_run(engine_python("nanotron"), tmp_path, ranks=2, cut=True)
+        run = torch_run(engine_python("nanotron"), tmp_path, "fsdp2")
         full = run.run()
         assert (full.exit_code, full.reason, full.step) == (75, "VolumeFull", 4)
         assert "The volume had no room for checkpoint 8" in full.message

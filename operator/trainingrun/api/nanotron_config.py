@@ -108,6 +108,7 @@ def _complete(reading: Reading, context: PretrainContext) -> Iterator[Note]:
     yield from _checkpoint_interval(reading, context)
     yield from _accumulation(reading)
     yield from _schedule(reading)
+    yield from _documents(reading)
     if values.get(_CONFIG + "vocab_size") == -1 and context.vocab_size is not None:
         values[_CONFIG + "vocab_size"] = context.vocab_size
         path = _CONFIG + "vocab_size"
@@ -169,6 +170,16 @@ def _schedule(reading: Reading) -> Iterator[Note]:
         values[floor] = peak
         yield warning(
             floor, f"{floor} is missing, so the learning rate stays at {peak:g} for good: add it, for example 0."
+        )
+
+
+def _documents(reading: Reading) -> Iterator[Note]:
+    path = _CONFIG + "eos_token_id"
+    if reading.values.get(_CONFIG + "_use_doc_masking") and path not in reading.values.keys() | reading.wrong:
+        yield error(
+            path,
+            f"{path} is missing, after which a document ends where {_CONFIG}_use_doc_masking is true: give the id that "
+            "the tokenizer puts after each text.",
         )
 
 

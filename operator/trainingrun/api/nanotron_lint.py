@@ -11,6 +11,7 @@ from typing import Any, Final
 from trainingrun.api.nanotron_size import padded_vocabulary
 from trainingrun.api.nanotron_types import PretrainContext
 from trainingrun.api.notes import Note, error, translated, warning
+from trainingrun.api.torch_lint import parallelism, shares
 
 _CONFIG: Final = "model.model_config."
 _SCHEDULE: Final = "optimizer.learning_rate_scheduler."
@@ -46,28 +47,6 @@ def _world(context: PretrainContext, dp: int, tp: int, pp: int) -> Iterator[Note
         "parallelism",
         f"parallelism asks for dp·tp·pp = {dp}·{tp}·{pp} = {dp * tp * pp} processes, but {context.nodes} nodes with "
         f"{each} give {context.processes}: {', or '.join(mends)}.",
-    )
-
-
-def _shares(context: PretrainContext, dp: int, tp: int, pp: int, micro: int, accumulation: int) -> Iterator[Note]:
-    """Of the torch engine, whose steps any number of ranks shares."""
-    ranks, batch = context.processes // (tp * pp), dp * micro * accumulation
-    if context.engine != "torch" or context.processes % (tp * pp) or ranks == dp:
-        return
-    path = "parallelism.dp"
-    if batch < ranks:
-        yield error(
-            path,
-            f"A step of dp {dp} · micro_batch_size {micro} · batch_accumulation_per_replica {accumulation} = {batch} "
-            f"sequences is less than one for each of {ranks} ranks: lower nodes or gpusPerNode, or train on more "
-            "sequences a step.",
-        )
-        return
-    each = f"{batch // ranks}" if batch % ranks == 0 else f"{batch // ranks} or {batch // ranks + 1}"
-    yield translated(
-        path,
-        f"{path} {dp} runs as {ranks}, the ranks that there are: a step stays one of {batch:,} sequences, {each} a "
-        "rank.",
     )
 
 
@@ -138,7 +117,14 @@ def _heads(_: PretrainContext, hidden: int, heads: int, key_value: int) -> Itera
 
 
 def _tensor_parallel(
-    _: PretrainContext, tp: int, heads: int, key_value: int, inner: int, length: int, mode: str, asynchronous: bool
+    context: PretrainContext,
+    tp: int,
+    heads: int,
+    key_value: int,
+    inner: int,
+    length: int,
+    mode: str,
+    asynchronous: bool,
 ) -> Iterator[Note]:
     parts = {"num_attention_heads": heads, "num_key_value_heads": key_value, "intermediate_size": inner}
     for name, size in parts.items():
@@ -146,7 +132,7 @@ def _tensor_parallel(
             yield error(
                 "parallelism.tp", f"parallelism.tp {tp} does not divide model.model_config.{name} {size}: change one."
             )
-    if mode == "REDUCE_SCATTER" and length % tp:
+    if mode == "REDUCE_SCATTER" and context.engine == "nanotron" and length % tp:
         yield error(
             "parallelism.tp",
             f"parallelism.tp {tp} does not divide tokens.sequence_length {length}, which tp_mode REDUCE_SCATTER cuts: "
@@ -170,16 +156,6 @@ def _pipeline(_: PretrainContext, pp: int, engine: str, layers: int, accumulatio
         )
 
 
-def _whole_model(context: PretrainContext, tp: int, pp: int) -> Iterator[Note]:
-    for name, value, what in (("tp", tp, "tensors"), ("pp", pp, "layers")):
-        if context.engine == "torch" and value > 1:
-            yield error(
-                f"parallelism.{name}",
-                f"parallelism.{name} is {value}, but the torch engine gives no rank a part of the {what}: set it to 1, "
-                "raise parallelism.dp, and let optimizer.zero_stage 1 cut weights and moments where memory is short.",
-            )
-
-
 def _vocabulary(context: PretrainContext, size: int, tp: int, divisible_by: int) -> Iterator[Note]:
     path = _CONFIG + "vocab_size"
     if size < 1:
@@ -190,7 +166,7 @@ def _vocabulary(context: PretrainContext, size: int, tp: int, divisible_by: int)
             f"{path} {size:,} is less than the {context.vocab_size:,} ids of the tokenizer {context.tokenizer}: set it "
             f"to {context.vocab_size}.",
         )
-    elif (padded := padded_vocabulary(size, tp, divisible_by)) != size:
+    elif context.engine == "nanotron" and (padded := padded_vocabulary(size, tp, divisible_by)) != size:
         yield warning(
             path,
             f"{path} {size:,} is no multiple of tp {tp} · make_vocab_size_divisible_by {divisible_by}: it "
@@ -220,7 +196,7 @@ def _interval(_: PretrainContext, interval: int, steps: int) -> Iterator[Note]:
 LINTS: Final = (
     Lint(_world, ("parallelism.dp", "parallelism.tp", "parallelism.pp")),
     Lint(
-        _shares,
+        shares,
         (
             "parallelism.dp", "parallelism.tp", "parallelism.pp", "tokens.micro_batch_size",
             "tokens.batch_accumulation_per_replica",
@@ -250,7 +226,13 @@ LINTS: Final = (
             "tokens.batch_accumulation_per_replica",
         ),
     ),
-    Lint(_whole_model, ("parallelism.tp", "parallelism.pp")),
+    Lint(
+        parallelism,
+        (
+            "parallelism.dp", "parallelism.tp", "parallelism.pp", "optimizer.zero_stage", "tokens.sequence_length",
+            _CONFIG + "vocab_size",
+        ),
+    ),
     Lint(_vocabulary, (_CONFIG + "vocab_size", "parallelism.tp", "model.make_vocab_size_divisible_by")),
     *map(_token_id, ("bos_token_id", "eos_token_id", "pad_token_id")),
     Lint(_interval, ("checkpoints.checkpoint_interval", "tokens.train_steps")),

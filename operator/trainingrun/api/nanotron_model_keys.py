@@ -46,7 +46,8 @@ _NEW_IN_MAIN: Final = (
     _only("sliding_window_size", reason="nanotron 0.4 has full causal attention only: remove it."),
     _only("no_rope_layer", reason="nanotron 0.4 has rotary embeddings in all layers: remove it."),
     _only("moe_config", reason="nanotron 0.4's Llama is dense: remove it."),
-    _only("_use_doc_masking", False, reason="nanotron 0.4 attends across documents: set it to false."),
+    _only("_use_doc_masking", False, reason="nanotron 0.4 attends across documents: set it to false, or name torch as "
+          "spec.pretrain.engine."),
     *(Key(f"{_CONFIG}{name}", FLAG, "ignored", quiet=(False,),
           sentence=f"{_CONFIG}{name} is not used: nanotron 0.4 has no such choice, which changes no result.")
       for name in ("_fused_rotary_emb", "_fused_rms_norm", "_use_qkv_packed")),

@@ -29,6 +29,7 @@ _OTHER: Final = (
         "optimizer.accumulate_grad_in_fp32", FLAG, "ignored", quiet=(True,),
         sentence="optimizer.accumulate_grad_in_fp32 {value} runs as true: the torch engine knows no other way.",
     ),
+    Key(_CONFIG + "_use_doc_masking", FLAG),
     Key("parallelism.recompute_layer", FLAG),
     *(
         Key(f"parallelism.{name}", fate="ignored")

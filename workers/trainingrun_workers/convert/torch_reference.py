@@ -1,5 +1,6 @@
 """The torch engine's own model and weights, of which a conversion is a copy that is compared all the same."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class TorchReference:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.stands_in = False
         self._dtype = dtype
-        self._shape = Shape.of(config)
+        # transformers attends over all that it is given, and here one text is.
+        self._shape = dataclasses.replace(Shape.of(config), end_of_text=None)
         self._model = Llama(self._shape).eval().to(self.device)
 
     def load(self, checkpoint: Path) -> None:

@@ -18,8 +18,9 @@ class Batches:
         tokens = spec.config["tokens"]
         of = spec.tokens_per_step // tokens["sequence_length"]
         self._of, self._micro, self._device = of, tokens["micro_batch_size"], device
-        self._ranks = distributed.get_world_size()
-        self._share = own = share(of, self._ranks, distributed.get_rank(), self._micro)
+        together = spec.config["parallelism"]["tp"]  # ranks that share one copy of the model, and its samples
+        self._ranks = distributed.get_world_size() // together
+        self._share = own = share(of, self._ranks, distributed.get_rank() // together, self._micro)
         vocabulary = spec.config["model"]["model_config"]["vocab_size"]
         self._reader = SampleReader(
             windows, spec.token_bytes, vocabulary, tokens["sequence_length"], of, own.offset, own.sequences

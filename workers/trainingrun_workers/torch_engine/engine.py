@@ -5,18 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from trainingrun_workers.contract import PretrainSpec
+from trainingrun_workers.errors import BadConfig
 from trainingrun_workers.pretrain.engines import Windows, need_gpu
 
 __all__ = ["batches", "identity", "join", "load", "trainer"]
 
 
 def load(spec: PretrainSpec) -> None:
-    """Import torch; on GPUs let products be in TensorFloat-32 where they are in float32."""
+    """Import torch; on GPUs let products of float32 be in TensorFloat-32. BadConfig where no GPU will do."""
     import torch
 
     if not spec.cpu:
         need_gpu()
+        need_type(spec, torch.cuda.get_device_name(), torch.cuda.is_bf16_supported(including_emulation=False))
         torch.set_float32_matmul_precision("high")
+
+
+def need_type(spec: PretrainSpec, card: str, has_bfloat16: bool) -> None:
+    """BadConfig where the model is in bfloat16 and the card has no such numbers."""
+    if spec.config["model"]["dtype"] == "bfloat16" and not has_bfloat16:
+        raise BadConfig(
+            "TypeUnknownToCard",
+            f"The {card} does not compute in bfloat16: set model.dtype to float32 in spec.pretrain.config, which takes "
+            "twice the memory for activations, or use GPUs from Ampere on.",
+        )
 
 
 def join(cpu: bool, timeout: Any) -> None:

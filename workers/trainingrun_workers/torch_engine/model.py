@@ -5,14 +5,19 @@ are. Attention is torch's scaled_dot_product_attention; the loss never holds the
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import torch
 import torch.nn.functional as functional
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from trainingrun_workers.torch_engine import documents
+
+Summed = Callable[[Any, Any, Any], Any]  # head, [n, hidden] and [n] labels to the sum of their cross entropies
+ROWS: Final = 4096  # of hidden states whose logits are held at once
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Shape:
     epsilon: float
     theta: float
     tied: bool
+    end_of_text: int | None = None  # the id after which attention and positions start anew; None: they never do
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Self:
@@ -38,6 +44,7 @@ class Shape:
             key_value_heads=config.get("num_key_value_heads") or config["num_attention_heads"],
             epsilon=config["rms_norm_eps"], theta=float(config.get("rope_theta") or 10000.0),
             tied=config["tie_word_embeddings"],
+            end_of_text=config["eos_token_id"] if config.get("_use_doc_masking") else None,
         )  # fmt: skip
 
     @property
@@ -58,15 +65,15 @@ class Attention(nn.Module):  # type: ignore[misc]
         self.v_proj = nn.Linear(shape.hidden, narrow, bias=False)
         self.o_proj = nn.Linear(shape.hidden, shape.hidden, bias=False)
 
-    def forward(self, x: Any, cosine: Any, sine: Any) -> Any:
-        """[batch, length, hidden] to the same."""
+    def forward(self, x: Any, cosine: Any, sine: Any, seen: Any) -> Any:
+        """[batch, length, hidden] to the same; `seen` is what `documents.seen` yields, None for all that came before.
+
+        Where a rank has a part of the heads, their projections and what is made of them have that part of the width.
+        """
         query, key, value = (
             part(x).unflatten(-1, (-1, self.width)).transpose(1, 2) for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        out = functional.scaled_dot_product_attention(
-            rotate(query, cosine, sine), rotate(key, cosine, sine), value, is_causal=True,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )  # fmt: skip
+        out = documents.attention(rotate(query, cosine, sine), rotate(key, cosine, sine), value, seen)
         return self.o_proj(out.transpose(1, 2).flatten(-2))
 
 
@@ -94,9 +101,9 @@ class Layer(nn.Module):  # type: ignore[misc]
         self.post_attention_layernorm = nn.RMSNorm(shape.hidden, eps=shape.epsilon)
         self.mlp = Mlp(shape)
 
-    def forward(self, x: Any, cosine: Any, sine: Any) -> Any:
+    def forward(self, x: Any, cosine: Any, sine: Any, seen: Any) -> Any:
         """[batch, length, hidden] to the same."""
-        x = x + self.self_attn(self.input_layernorm(x), cosine, sine)
+        x = x + self.self_attn(self.input_layernorm(x), cosine, sine, seen)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -114,11 +121,16 @@ class Body(nn.Module):  # type: ignore[misc]
         """[batch, length] of ids to [batch, length, hidden]."""
         x = self.embed_tokens(ids)
         cosine, sine = angles(self.shape, ids.shape[1], ids.device, x.dtype)
+        seen = None
+        if self.shape.end_of_text is not None:
+            starts = documents.starts(ids, self.shape.end_of_text)
+            positions = documents.positions(starts)
+            cosine, sine, seen = cosine[positions], sine[positions], documents.seen(starts)
         for layer in self.layers:
             if self.recompute and self.training:
-                x = checkpoint(layer, x, cosine, sine, use_reentrant=False)
+                x = checkpoint(layer, x, cosine, sine, seen, use_reentrant=False)
             else:
-                x = layer(x, cosine, sine)
+                x = layer(x, cosine, sine, seen)
         return self.norm(x)
 
 
@@ -132,28 +144,35 @@ class Llama(nn.Module):  # type: ignore[misc]
         self.lm_head = nn.Linear(shape.hidden, shape.vocabulary, bias=False)
         if shape.tied:
             self.lm_head.weight = self.model.embed_tokens.weight
+        self.whole: Callable[[Any], Any] = _unchanged  # the last hidden states, of which a rank may have a part
+        self.summed: Summed = summed
 
     def forward(self, ids: Any, labels: Any = None) -> Any:
         """The mean cross entropy of [batch, length] of labels in float32, or [batch, length, vocabulary] of logits."""
         hidden = self.model(ids)
         if labels is None:
             return self.lm_head(hidden)
-        return mean_loss(hidden.flatten(0, 1), self.lm_head, labels.flatten())
+        return mean_loss(self.whole(hidden).flatten(0, 1), self.lm_head, labels.flatten(), self.summed)
 
 
-def mean_loss(hidden: Any, head: Any, labels: Any, rows: int = 4096) -> Any:
+def mean_loss(hidden: Any, head: Any, labels: Any, part: Summed, rows: int = ROWS) -> Any:
     """The mean cross entropy of [n, hidden] against [n] labels, some rows at a time.
 
     A piece's logits are made again for its gradient, so that no more than [rows, vocabulary] of them are held.
     """
     if len(labels) <= rows:
-        return _summed(head, hidden, labels) / len(labels)
+        return part(head, hidden, labels) / len(labels)
     pieces = zip(hidden.split(rows), labels.split(rows), strict=True)
-    total = sum(checkpoint(_summed, head, one, wanted, use_reentrant=False) for one, wanted in pieces)
+    total = sum(checkpoint(part, head, one, wanted, use_reentrant=False) for one, wanted in pieces)
     return total / len(labels)
 
 
-def _summed(head: Any, hidden: Any, labels: Any) -> Any:
+def _unchanged(hidden: Any) -> Any:
+    return hidden
+
+
+def summed(head: Any, hidden: Any, labels: Any) -> Any:
+    """The sum of [n, hidden]'s cross entropies against [n] labels, in float32."""
     return functional.cross_entropy(head(hidden).float(), labels, reduction="sum")
 
 
@@ -166,7 +185,7 @@ def angles(shape: Shape, length: int, device: Any, dtype: Any) -> tuple[Any, Any
 
 
 def rotate(x: Any, cosine: Any, sine: Any) -> Any:
-    """Queries or keys, [batch, heads, length, width], turned by their positions."""
+    """Queries or keys, [batch, heads, length, width], turned by angles of the same or fewer dimensions."""
     low, high = x.chunk(2, -1)
     return x * cosine.to(x.dtype) + torch.cat((-high, low), -1) * sine.to(x.dtype)
 

@@ -1,4 +1,4 @@
-"""Builds, steps, saves and restores a model on all ranks: DDP where a rank holds all of it, FSDP2 where it is cut."""
+"""Builds, steps, saves and restores a model on all ranks, which hold it as `parallel` says."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from torch import nn
 from trainingrun_workers.contract import PretrainSpec
 from trainingrun_workers.torch_engine import saved
 from trainingrun_workers.torch_engine.model import Llama, Shape, initialise
+from trainingrun_workers.torch_engine.parallel import Plan, wrapped
 from trainingrun_workers.torch_engine.schedule import learning_rate
 
 _TYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -31,8 +32,9 @@ class Trainer:
         if resume is None:
             initialise(self.llama, self._config["model"]["init_method"]["std"], self._config["general"]["seed"])
         self.llama.to(self._device)
-        self._sharded = self._config["optimizer"]["zero_stage"] > 0 and distributed.get_world_size() > 1
-        self._model = self._parallel()
+        self._plan = Plan.of(self._config, distributed.get_world_size())
+        bucket = self._config["model"]["ddp_bucket_cap_mb"]
+        self._model = wrapped(self.llama, self._plan, self._device, self._dtype, bucket)
         self._optimizer = _optimizer(self._config["optimizer"], self.llama)
         self._saver = saved.Saver(self.llama, self._optimizer, self._dtype, on_gpu=not spec.cpu)
         self.iteration_step = 0
@@ -90,7 +92,7 @@ class Trainer:
 
     def ranks(self) -> dict[str, int]:
         """The sizes of the parallel dimensions, by name."""
-        return {"dp": distributed.get_world_size(), "tp": 1, "pp": 1}
+        return {"dp": self._plan.dp, "tp": self._plan.tp, "pp": 1}
 
     def _describe(self, folder: Path) -> None:
         if distributed.get_rank() == 0:
@@ -98,32 +100,10 @@ class Trainer:
             model_config = self._config["model"]["model_config"]
             (folder / "model_config.json").write_text(json.dumps(model_config, indent=1))
 
-    def _parallel(self) -> Any:
-        if not self._spec.cpu:
-            for layer in self.llama.model.layers:
-                layer.compile()
-        if self._sharded:
-            return self._shard()
-        if distributed.get_world_size() == 1:
-            return self.llama
-        devices = None if self._spec.cpu else [self._device.index]
-        bucket = self._config["model"]["ddp_bucket_cap_mb"]
-        return nn.parallel.DistributedDataParallel(
-            self.llama, device_ids=devices, bucket_cap_mb=bucket, gradient_as_bucket_view=True
-        )
-
-    def _shard(self) -> Any:
-        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-
-        policy = MixedPrecisionPolicy(param_dtype=self._dtype, reduce_dtype=torch.float32)
-        for layer in self.llama.model.layers:
-            fully_shard(layer, mp_policy=policy)
-        return fully_shard(self.llama, mp_policy=policy)
-
     @contextlib.contextmanager
     def _syncing(self, last: bool) -> Iterator[None]:
         """Gradients go to the other ranks with the last micro batch alone."""
-        if self._sharded:
+        if self._plan.sharded:
             self._model.set_requires_gradient_sync(last)
         elif isinstance(self._model, nn.parallel.DistributedDataParallel):
             self._model.require_backward_grad_sync = last
@@ -131,7 +111,7 @@ class Trainer:
 
     def _precision(self) -> Any:
         # FSDP2 casts by its own policy; elsewhere weights stay in float32 and products are in the model's type.
-        if self._sharded or self._dtype == torch.float32:
+        if self._plan.sharded or self._dtype == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self._device.type, self._dtype)
 

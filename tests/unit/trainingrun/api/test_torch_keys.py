@@ -36,14 +36,52 @@ def test_what_nanotron_lacks_is_honoured() -> None:
     ("changes", "words"),
     [
         ({"parallelism__pp": 2, "parallelism__dp": 32}, "gives no rank a part of the layers"),
-        ({"parallelism__tp": 5, "parallelism__dp": 64}, "gives no rank a part of the tensors"),
+        ({"parallelism__tp": 5, "parallelism__dp": 13}, "does not divide the 8 GPUs of a node"),
+        ({"parallelism__tp": 2, "parallelism__dp": 32}, "does not divide model.model_config.num_attention_heads 15"),
+        ({"parallelism__tp": 2, "parallelism__dp": 32}, "does not divide model.model_config.num_key_value_heads 5"),
+        ({"parallelism__tp": 2, MODEL + "intermediate_size": 2561}, "does not divide model.model_config.intermediate"),
+        ({"parallelism__tp": 2, MODEL + "vocab_size": 128257}, "does not divide model.model_config.vocab_size 128257"),
+        ({"parallelism__tp": 2, "tokens__sequence_length": 4095}, "does not divide tokens.sequence_length 4095"),
+        ({MODEL + "num_attention_heads": 7}, "does not divide hidden_size 960"),
+        ({MODEL + "num_hidden_layer": 7}, "num_hidden_layer"),
         ({MODEL + "hidden_act": "gelu"}, "takes one of silu, swish"),
         ({"model__dtype": "float16"}, "takes one of bfloat16, float32"),
-        ({MODEL + "_use_doc_masking": True}, "the torch engine attends across documents"),
+        ({MODEL + "_use_doc_masking": 1}, "takes true or false"),
     ],
 )
 def test_what_it_can_t_do_is_an_error(changes: dict[str, Any], words: str) -> None:
     assert any(words in message for message in messages(translate(nanotron(**changes), TORCH).notes, "error"))
+
+
+EIGHT: dict[str, Any] = {"parallelism__tp": 8, "parallelism__dp": 8, MODEL + "num_attention_heads": 16}
+EIGHT |= {MODEL + "num_key_value_heads": 8}
+
+
+def test_tensors_are_cut_where_all_that_is_cut_divides() -> None:
+    made = translate(nanotron(**EIGHT), TORCH)
+    assert made.errors == ()
+    assert (made.dp, made.tp, made.config["parallelism"]["tp"]) == (8, 8, 8)
+    assert any("zero_stage 0 runs as 1" in message for message in messages(made.notes, "translated"))
+
+
+def test_nanotron_may_have_tensors_that_the_torch_engine_would_not_cut() -> None:
+    made = translate(nanotron(**EIGHT, **{MODEL + "vocab_size": 128257}), SIXTY_FOUR_GPUS)
+    assert made.errors == ()
+
+
+def test_documents_are_told_apart_by_an_id_that_is_given() -> None:
+    config = nanotron(**{MODEL + "_use_doc_masking": True})
+    made = translate(config, TORCH)
+    assert made.errors == ()
+    assert made.config["model"]["model_config"]["_use_doc_masking"] is True
+    del config["model"]["model_config"]["eos_token_id"]
+    (message,) = messages(translate(config, TORCH).notes, "error")
+    assert "eos_token_id is missing, after which a document ends" in message
+
+
+def test_nanotron_is_told_which_engine_masks_documents() -> None:
+    made = translate(nanotron(**{MODEL + "_use_doc_masking": True}), SIXTY_FOUR_GPUS)
+    assert any("name torch as spec.pretrain.engine" in message for message in messages(made.notes, "error"))
 
 
 @pytest.mark.parametrize(("nodes", "each"), [(7, "4 or 5"), (4, "8")])
