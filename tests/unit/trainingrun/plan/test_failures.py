@@ -62,6 +62,7 @@ CASES = {
     "ContainerLost": {"exit_code": 137, "ended_reason": "ContainerStatusUnknown"},
     "Killed": {"exit_code": 137},
     "VolumeFull": {"exit_code": 75, "result": Result(75, "VolumeFull", "The volume is full.")},
+    "BadNode": {"exit_code": 75, "result": Result(75, "BadNode", "Node node-1 is slow.", output={"node": "node-1"})},
     "Retry": {"exit_code": 75},
     "Crashed": {"exit_code": 1},
     "PodFailed": {"exit_code": None},
