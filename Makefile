@@ -10,7 +10,7 @@ CLUSTER := $(PYTHON) tests/cluster/cluster.py
 PYTEST := $(BIN)/pytest -q --durations=6 --durations-min=20
 IN_TWO := -n 2 --dist loadfile  # for tests that wait, or that use one core at most
 
-.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert pictures \
+.PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert demo-torch pictures \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
 	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-saves bench-measuring bench-loss bench-prepare clean-cache
 
@@ -67,6 +67,10 @@ family: setup ## four small bilingual models on one claim, and what they saved e
 
 pictures: setup ## the README's moving pictures, recorded anew from a run on the cluster of `make demo`
 	@PYTHONPATH=tests:tests/cluster $(BIN)/python -m pictures
+
+demo-torch: setup ## the demo by the torch engine, then the assertions on what it leaves
+	@ENGINE=torch PYTHONPATH=tests $(BIN)/python -m e2e.demo
+	@ENGINE=torch $(PYTEST) -m demo tests/e2e/test_demo.py
 
 demo-assert: setup ## the demo, then its own assertions
 	@PYTHONPATH=tests $(BIN)/python -m e2e.demo

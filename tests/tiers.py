@@ -12,6 +12,7 @@ TIERS = (
     "test-unit",
     "test-control-plane",
     "test-scale",
+    "demo-torch",
     "demo-assert",
     "test-cluster",
     "test-chaos",

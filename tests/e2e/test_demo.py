@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def card(model: str) -> tuple[dict[str, Any], str]:
 def test_the_run_succeeded_and_every_stage_with_it(figures: dict[str, Any]) -> None:
     assert figures["status"]["phase"] == "Succeeded"
     assert {stage["phase"] for stage in figures["status"]["stages"]} == {"Succeeded"}
+
+
+def test_the_card_names_the_engine_that_was_asked_for() -> None:
+    _, text = card("quickstart")
+    assert f"| engine | {os.environ.get('ENGINE') or 'nanotron'} " in text
 
 
 def test_the_loss_fell(figures: dict[str, Any]) -> None:

@@ -35,7 +35,11 @@ def figures(
     told |= {"memory_resident": memory} if cpu else {"memory_allocated": memory}
     if not cpu:
         told["memory_reserved"] = max(one.reserved for one in times)
-    told["data_wait"] = statistics.fmean(one.data / one.step for one in times)
-    told["communication_wait"] = statistics.fmean(1 - one.own / one.step for one in times)
-    told["step_spread"] = max(one.own for one in times) / statistics.median(one.own for one in times)
+    # A step of a tiny model may be over before a clock has moved on, or be all waiting.
+    if all(one.step > 0 for one in times):
+        told["data_wait"] = statistics.fmean(one.data / one.step for one in times)
+        told["communication_wait"] = statistics.fmean(1 - one.own / one.step for one in times)
+    middle = statistics.median(one.own for one in times)
+    if middle > 0:
+        told["step_spread"] = max(one.own for one in times) / middle
     return told

@@ -54,3 +54,12 @@ def test_a_card_without_a_known_peak_has_no_share_of_it_and_no_step_has_no_figur
     assert {"mfu", "mfu_causal", "memory_allocated", "memory_reserved"}.isdisjoint(told)
     assert (told["memory_resident"], told["step_spread"], told["communication_wait"]) == (1e9, 1.0, 0.0)
     assert figures((), 10.0, COST, None, cpu=True) == {}
+
+
+def test_steps_that_are_over_at_once_or_all_waiting_have_no_shares() -> None:
+    waited = figures((RankTimes(0.01, 0.0, 0.0, 1e9, 0.0),) * 3, 3e5, COST, None, cpu=True)
+    assert "step_spread" not in waited
+    assert waited["communication_wait"] == 1.0
+    at_once = figures((RankTimes(0.0, 0.0, 0.0, 1e9, 0.0),), 3e5, COST, None, cpu=True)
+    assert {"data_wait", "communication_wait", "step_spread"}.isdisjoint(at_once)
+    assert at_once["memory_resident"] == 1e9
