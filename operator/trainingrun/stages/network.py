@@ -28,6 +28,7 @@ def environment(gang: Gang) -> dict[str, str]:
         **_threads(gang),
         **_OFFLINE,
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
+        **{f"NCCL_{name}": value for name, value in gang.network.nccl.items()},
     }
 
 

@@ -21,7 +21,7 @@ LOGGER: Final = logging.getLogger(__name__)
 def fly(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume: Volume, agreement: Any) -> None:
     """Measure, gather, keep and judge: Retry("BadNode") naming a node, or BadConfig("BelowFloor") where all are low.
 
-    The figures are logged, go into the snapshot's notes and counts, and lie by rank in
+    The figures are logged, go into the snapshot's counts, and lie by rank in
     `<run folder>/preflight/<stage>-a<attempt>.json`.
     """
     if not spec.preflight.get("enabled"):
