@@ -2,7 +2,7 @@
 
 `PYTHONPATH=tests:workers .venv/bin/python -m bench.pretraining`. Where a GPU is visible: the shape of the report's 0.4B
 model. Without one: a small shape, of which the ratio alone says anything. The engines take turns at each micro batch.
-Ends with 1 where their losses are further apart than two parts in a hundred.
+Ends with 1 where their last losses are further apart than one part in ten.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from engine.pretrain_runs import PretrainRun
 
 MARK: Final = "pretraining"
 ENGINES: Final = ("nanotron", "torch")
-CLOSE: Final = 0.02
+CLOSE: Final = 0.1  # of so few steps, from other first weights; tests/engine compares longer runs
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Bench:
     steps: int
     warm: int  # steps that are not measured: compiling, allocation, the first read
     std: float
+    rate: float  # of learning, at its peak
 
 
 SMALL: Final = Bench(
@@ -43,14 +44,14 @@ SMALL: Final = Bench(
         "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 3, "num_attention_heads": 4,
         "num_key_value_heads": 2, "vocab_size": 4096, "max_position_embeddings": 256,
     },
-    length=256, batch=8, micro=(1, 4, 8), steps=40, warm=10, std=0.03,
+    length=256, batch=8, micro=(1, 4, 8), steps=40, warm=10, std=0.03, rate=3e-3,
 )  # fmt: skip
 REPORTS: Final = Bench(
     {
         "hidden_size": 960, "intermediate_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 15,
         "num_key_value_heads": 5, "vocab_size": 128256, "max_position_embeddings": 4096,
     },
-    length=4096, batch=16, micro=(2, 4, 8, 16), steps=30, warm=10, std=0.03,
+    length=4096, batch=16, micro=(2, 4, 8, 16), steps=30, warm=10, std=0.03, rate=1e-3,
 )  # fmt: skip
 
 
@@ -80,6 +81,10 @@ def train(bench: Bench, engine: str, micro: int, python: Path, gpu: bool) -> Out
         run.config["tokens"] |= {
             "sequence_length": bench.length, "train_steps": bench.steps, "micro_batch_size": micro,
             "batch_accumulation_per_replica": bench.batch // micro,
+        }  # fmt: skip
+        run.config["optimizer"]["learning_rate_scheduler"] |= {
+            "learning_rate": bench.rate, "lr_warmup_steps": bench.warm, "lr_decay_starting_step": bench.warm,
+            "lr_decay_steps": bench.steps - bench.warm,
         }  # fmt: skip
         run.spec |= {
             "engine": engine, "checkpoint_every": bench.steps, "tokens_per_step": bench.batch * bench.length,

@@ -4,6 +4,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from trainingrun.api.gpu_memory import LOGITS, kept_by_a_layer
+from trainingrun.api.gpu_memory import Shape as Memory
+
 WORKERS = Path(__file__).parents[2] / "workers"
 
 DOCUMENTS = """
@@ -41,6 +46,28 @@ for dtype, has in (("float32", False), ("bfloat16", True), ("bfloat16", False)):
         print(error.reason, error.message)
 """
 
+KEPT = """
+import torch
+from trainingrun_workers.torch_engine.model import Llama, Shape
+
+def kept(layers, recompute, head):
+    model = Llama(Shape(512, 64, 160, layers, 4, 2, 1e-5, 10000.0, True), recompute).train()
+    known, seen = {one.untyped_storage().data_ptr() for one in model.parameters()}, {}
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            seen[storage.data_ptr()] = tensor
+        return tensor
+    ids = torch.randint(0, 512, (2, 128))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one), torch.autocast("cpu", torch.bfloat16):
+        model(ids, ids) if head else model.model(ids)
+    return sum(one.untyped_storage().nbytes() for one in seen.values())
+
+for recompute in (False, True):
+    print((kept(3, recompute, False) - kept(1, recompute, False)) // 2)
+print(kept(1, False, True) - kept(1, False, False))
+"""
+
 
 def printed(python: Path, script: str) -> str:
     made = subprocess.run([python, "-c", script], env={"PYTHONPATH": str(WORKERS)}, capture_output=True, text=True)
@@ -58,3 +85,12 @@ def test_bfloat16_on_a_card_without_it_is_refused_with_a_way_out(engine_python: 
     first, second, third = printed(engine_python("nanotron"), TYPES).splitlines()
     assert (first, second) == ("fine", "fine")
     assert third.startswith("TypeUnknownToCard The Tesla T4 does not compute in bfloat16: set model.dtype to float32")
+
+
+def test_what_autograd_keeps_is_what_is_reckoned_before_a_run_starts(engine_python: Callable[[str], Path]) -> None:
+    """A layer's share, with and without recomputing, and the last layer's, in bytes, within 3 % of the formula."""
+    layer, again, last = (int(line) for line in printed(engine_python("nanotron"), KEPT).splitlines())
+    tokens, shape = 2 * 128, Memory(64, 160, 1, 4, 32, 512, 128, 0, False)
+    assert layer == pytest.approx(kept_by_a_layer(shape) * tokens + 2 * shape.layer_parameters, rel=0.03)
+    assert again == pytest.approx(4 * shape.hidden * tokens, rel=0.03)
+    assert last < LOGITS["torch"] * tokens * shape.vocabulary

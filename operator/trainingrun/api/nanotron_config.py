@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from trainingrun.api import gpu_memory
 from trainingrun.api.key_kinds import shown
 from trainingrun.api.key_table import Reading, canonical, distinct, nest
 from trainingrun.api.nanotron_data import Stages, read_stages
@@ -98,6 +99,7 @@ def _translate(text: str, context: PretrainContext) -> NanotronTranslation:
     stages = read_stages(raw_stages, context, seed, values.get("tokens.train_steps"))
     notes.extend(stages.notes)
     notes.extend(lint(values, context))
+    notes.extend(gpu_memory.lint(values, context))
     notes.extend(_single_tensor_rank(values))
     return _result(values, stages, tuple(distinct(notes)), context)
 

@@ -20,6 +20,7 @@ class PretrainContext:
     checkpoint_every: int | None  # spec.pretrain.checkpoints.every
     cpu: bool
     engine: str = "nanotron"  # or "torch"
+    gpu_memory: float | None = None  # bytes of each GPU, where the run says so
     source_paths: tuple[str, ...] = ()  # paths of spec.data in the order of `sources`: a second name of each
 
     @property

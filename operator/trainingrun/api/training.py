@@ -110,6 +110,8 @@ class Pretrain(Gang):
     """When checkpoints are written and which are kept."""
     bad_loss: BadLoss = BadLoss()
     """What happens when the loss is no number, or rises too far."""
+    gpu_memory: Quantity | None = None
+    """Memory of each GPU, for example 80Gi; where it is given, what does not fit is refused before it starts."""
     preflight: Preflight = Preflight()
     """What is measured of the gang before each attempt."""
     config: dict[str, Any]

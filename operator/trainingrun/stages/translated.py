@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from trainingrun.api import names
 from trainingrun.api.axolotl_config import AxolotlTranslation, SftContext
 from trainingrun.api.axolotl_config import translate as translate_axolotl
+from trainingrun.api.base import quantity
 from trainingrun.api.custom_engine import translate as translate_custom
 from trainingrun.api.nanotron_config import NanotronTranslation, PretrainContext
 from trainingrun.api.nanotron_config import translate as translate_nanotron
@@ -66,6 +67,7 @@ def _pretrain(run: TrainingRun) -> NanotronTranslation:
         checkpoint_every=pretrain.checkpoints.every,
         cpu=pretrain.gpus_per_node == 0,
         engine=pretrain.engine,
+        gpu_memory=None if pretrain.gpu_memory is None else float(quantity(pretrain.gpu_memory)),
         source_paths=tuple(source.path for source in run.spec.data),
     )
     return translate_nanotron(pretrain.config, context)
