@@ -12,7 +12,7 @@ IN_TWO := -n 2 --dist loadfile  # for tests that wait, or that use one core at m
 
 .PHONY: help setup generate format verify docs docs-serve cluster cluster-down images sbom demo family demo-assert demo-torch pictures \
 	test-unit test-control-plane test-scale test-cluster test-chaos test-engine test-long test goodput \
-	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-saves bench-measuring bench-loss bench-prepare clean-cache
+	bench-tokenize bench-loader bench-evaluate bench-pretrain bench-saves bench-measuring bench-loss report-cost bench-prepare clean-cache
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +125,9 @@ bench-measuring: setup ## what it costs a pretrain gang to measure itself, on CP
 
 bench-saves: setup ## how long training stands still for a save of the torch engine, on CPU: ROUNDS=2, DOCUMENT=1
 	@PYTHONPATH=tests:workers $(BIN)/python -m bench.saving $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DOCUMENT),--document)
+
+report-cost: setup ## what the published run costs at several shares of its GPUs' peak: DOCUMENT=1
+	@PYTHONPATH=tests:workers:operator $(BIN)/python -m bench.report_cost $(if $(DOCUMENT),--document)
 
 bench-prepare: setup ## what a gang does with its data before its first step, prepared and not, minutes: DOCUMENT=1
 	@PYTHONPATH=tests:workers $$($(PYTHON) tests/engine/environment.py axolotl) -m bench.prepared $(if $(DOCUMENT),--document)
