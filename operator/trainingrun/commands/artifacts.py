@@ -6,12 +6,13 @@ With the rights of the user's kubeconfig: to read TrainingRuns, and to create an
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from trainingrun.commands.artifact_table import size, table
 from trainingrun.commands.manifest import OK, CommandError
 from trainingrun.commands.options import MODELS_PANEL, As, Kubeconfig, Kubecontext, Namespace, Output, Yes
 from trainingrun.commands.printing import document
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
     from trainingrun.commands.artifact_users import Users
     from trainingrun.commands.volume_pod import Kubectl
 
-HEADER: Final = ("KIND", "FOLDER", "SIZE", "AGE", "COMPLETE", "USED BY")
 OLDER_THAN: Final = 900  # seconds: a stage writes far more often
 LEFT_SECONDS: Final = 3600  # after which what was taken away can't be another command's work in progress
 MOST: Final = 2000  # folders removed by one command: their names are a pod's arguments
-AGES: Final = ((172_800, 86_400, "d"), (7200, 3600, "h"), (120, 60, "m"), (0, 1, "s"))
-
-Artifact = Mapping[str, Any]
 
 
 Name = Annotated[str, typer.Argument(metavar="CLAIM", help="The PersistentVolumeClaim.")]
@@ -176,37 +173,6 @@ def text(report: Mapping[str, Any], options: Options) -> str:
     """The table, and what there is to say of it."""
     lines = [*table(report["artifacts"]), "", *_sentences(report, options)]
     return "\n".join(lines)
-
-
-def table(artifacts: Iterable[Artifact]) -> list[str]:
-    """A line for each artifact, the largest of a kind first, under a header."""
-    ordered = sorted(artifacts, key=lambda one: (one["kind"], -one["bytes"], one["path"]))
-    rows = [HEADER, *(_cells(one) for one in ordered)]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _cells(one: Artifact) -> tuple[str, ...]:
-    complete = "yes" if one["complete"] else "no"
-    return (
-        one["kind"],
-        one["path"],
-        size(one["bytes"]),
-        _age(one["ageSeconds"]),
-        complete,
-        ", ".join(one["usedBy"]) or "-",
-    )
-
-
-def size(number: float) -> str:
-    """Bytes for people."""
-    from trainingrun_workers.tokenization.room import in_words
-
-    return in_words(number)
-
-
-def _age(seconds: float) -> str:
-    return next(f"{seconds // length:.0f}{unit}" for least, length, unit in AGES if seconds >= least)
 
 
 def _sentences(report: Mapping[str, Any], options: Options) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from trainingrun.commands import artifacts
 from trainingrun.commands.acting import confirmed
+from trainingrun.commands.artifact_table import size
 from trainingrun.commands.artifacts import OLDER_THAN, Image, OlderThan, Options, Releases, Timeout
 from trainingrun.commands.manifest import MISUSED, NOT_FOUND, OK, CommandError
 from trainingrun.commands.options import RUNS_PANEL, As, Kubeconfig, Kubecontext, Namespace, Output, Yes
@@ -71,7 +72,7 @@ def _said(report: Mapping[str, Any], output: Output) -> int:
 def _question(report: Mapping[str, Any], options: Options) -> str:
     sizes = {one["path"]: one["bytes"] for one in report["artifacts"]}
     freed = sum(sizes.get(path, 0) for path in report["removable"]) + sum(one["bytes"] for one in report["leftOver"])
-    return f"Free {artifacts.size(freed)} on {options.claim}?"
+    return f"Free {size(freed)} on {options.claim}?"
 
 
 def only_claim(cluster: Cluster) -> str:

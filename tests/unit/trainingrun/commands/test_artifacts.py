@@ -16,8 +16,8 @@ import pytest
 from builders import a_manifest, with_uid
 from trainingrun.cli import main
 from trainingrun.commands import acting, freeing, volume_pod
+from trainingrun.commands.artifact_table import table
 from trainingrun.commands.artifact_users import referred
-from trainingrun.commands.artifacts import table
 from trainingrun.commands.manifest import CommandError
 
 WORKERS = Path(__file__).parents[4] / "workers"
