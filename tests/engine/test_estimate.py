@@ -110,6 +110,8 @@ def test_estimates_of_the_shipped_corpora_are_off_by_five_per_cent_at_most(
     result = pods.run(replace(spec, pods=1))
     assert result.exit_code == 0
     real = {one["name"]: one for one in result.output["sources"]}
+    training = estimate["training"]
+    assert (training["steps"], training["tokens"], training["gpuMemoryBytes"]) == (900, 921_600, None)
     assert [one["name"] for one in estimate["sources"]] == list(real) == ["handbook-en", "handbook-it", "python"]
     for one in estimate["sources"]:
         name = one["name"]

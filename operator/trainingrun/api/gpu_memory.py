@@ -98,17 +98,28 @@ def needed(shape: Shape, engine: str, micro: int, tp: int, pp: int, shards: int)
     return OVERHEAD + states + gathered + activations(shape, micro, tp) + logits
 
 
+def of_run(values: Mapping[str, Any], engine: str, ranks: int) -> float | None:
+    """Bytes of each of `ranks` GPUs that a configuration by dotted paths takes; None where too little is known."""
+    if engine not in STATES or any(values.get(path) is None for path in NEEDED):
+        return None
+    return _takes(values, engine, ranks, values[_MICRO])
+
+
+def _takes(values: Mapping[str, Any], engine: str, ranks: int, micro: int) -> float:
+    tp, pp = values["parallelism.tp"], values["parallelism.pp"]
+    cut = values["optimizer.zero_stage"] > 0 or (engine == "torch" and tp > 1)
+    return needed(Shape.of(values), engine, micro, tp, pp, max(ranks // (tp * pp), 1) if cut else 1)
+
+
 def lint(values: Mapping[str, Any], context: PretrainContext) -> Iterator[Note]:
     """An error where the GPUs have too little memory, with the micro batch that fits."""
     if context.gpu_memory is None or context.cpu or any(values.get(path) is None for path in NEEDED):
         return
-    shape, micro, room = Shape.of(values), values[_MICRO], context.gpu_memory
-    tp, pp, batch = values["parallelism.tp"], values["parallelism.pp"], micro * values[_ACCUMULATION]
-    ranks = max(context.processes // (tp * pp), 1)
-    cut = values["optimizer.zero_stage"] > 0 or (context.engine == "torch" and tp > 1)
+    micro, room = values[_MICRO], context.gpu_memory
+    batch = micro * values[_ACCUMULATION]
 
     def takes(size: int) -> float:
-        return needed(shape, context.engine, size, tp, pp, ranks if cut else 1)
+        return _takes(values, context.engine, context.processes, size)
 
     if context.engine not in STATES or takes(micro) <= room:
         return
@@ -121,14 +132,14 @@ def lint(values: Mapping[str, Any], context: PretrainContext) -> Iterator[Note]:
     if fitting is not None:
         yield error(_MICRO, f"{begun}set it to {fitting} and {_ACCUMULATION} to {batch // fitting}.")
         return
-    yield error(_MICRO, f"{begun}not even 1 fits ({takes(1) / GIB:.0f} GiB); {_way_out(context.engine, shape, cut)}.")
+    yield error(_MICRO, f"{begun}not even 1 fits ({takes(1) / GIB:.0f} GiB); {_way_out(context.engine, values)}.")
 
 
-def _way_out(engine: str, shape: Shape, cut: bool) -> str:
+def _way_out(engine: str, values: Mapping[str, Any]) -> str:
     if engine == "nanotron":
         return (
             "raise parallelism.tp, or name torch as spec.pretrain.engine, which holds the logits of some rows at once"
         )
-    ways = [] if cut else ["optimizer.zero_stage 1"]
-    ways += [] if shape.recompute else ["parallelism.recompute_layer true"]
+    ways = [] if values["optimizer.zero_stage"] else ["optimizer.zero_stage 1"]
+    ways += [] if values.get("parallelism.recompute_layer") else ["parallelism.recompute_layer true"]
     return f"try {', '.join([*ways, 'a larger parallelism.tp'])}, or shorter sequences"

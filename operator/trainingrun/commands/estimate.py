@@ -18,6 +18,7 @@ from trainingrun.commands.printing import document
 
 if TYPE_CHECKING:
     from trainingrun.api.training_run import TrainingRun
+    from trainingrun.commands.init.figures import Figures
     from trainingrun_workers.contract import TokenizeSpec
     from trainingrun_workers.tokenization.estimate import Estimate
 
@@ -29,6 +30,9 @@ Folder = Annotated[
 ]
 Pods = Annotated[
     int | None, typer.Option("--pods", metavar="N", help="Pods to tokenize with (default: the manifest's).")
+]
+Gpu = Annotated[
+    str, typer.Option("--gpu", help="Whose speed GPU-days are reckoned with: a100, h100, h200, b200 or l40s.")
 ]
 Free = Annotated[str | None, typer.Option("--free", metavar="BYTES", help="What is free on the claim, such as 500Gi.")]
 
@@ -60,16 +64,38 @@ def register(app: typer.Typer) -> None:
     app.command("estimate", rich_help_panel=MANIFEST_PANEL)(estimate)
 
 
-def estimate(file: File, volume: Folder = None, pods: Pods = None, free: Free = None, output: As = Output.TEXT) -> int:
-    """Sample the sources and print their tokens, bytes and hours; fails where the tokens don't fit."""
+def estimate(
+    file: File,
+    volume: Folder = None,
+    pods: Pods = None,
+    free: Free = None,
+    gpu: Gpu = "a100",
+    output: As = Output.TEXT,
+) -> int:
+    """Sample the sources and print their tokens, bytes and hours, and what training takes; fails without room."""
+    from trainingrun.commands.init.draft import in_words
+
     if pods is not None and pods < 1:
         raise CommandError(f"--pods {pods} is no number of pods: name one from 1 on.", MISUSED)
-    forecast = _forecast(read_run(file), volume, pods, free)
+    manifest = read_run(file)
+    forecast = _forecast(manifest, volume, pods, free)
+    training = _training(manifest, gpu)
     if output is Output.TEXT:
-        print(_table(forecast))
+        print("\n".join([_table(forecast), *(["", *in_words(training)] if training is not None else [])]))
     else:
-        document(_document(forecast), output)
+        document(_document(forecast) | {"training": training.document() if training is not None else None}, output)
     return FAULTY if forecast.has_room is False else OK
+
+
+def _training(manifest: TrainingRun, gpu: str) -> Figures | None:
+    """What pretraining takes; None for an engine whose configuration is not ours to read."""
+    from trainingrun.commands.init.figures import UTILIZATION, figures
+    from trainingrun.commands.init.reading import speed
+    from trainingrun.stages.context import Context
+    from trainingrun.stages.settings import Settings
+
+    reckoned = speed(gpu, UTILIZATION)
+    return None if manifest.spec.pretrain.engine == "custom" else figures(Context(manifest, Settings()), reckoned)
 
 
 def _forecast(manifest: TrainingRun, volume: str | None, pods: int | None, free: str | None) -> Forecast:

@@ -72,6 +72,9 @@ def in_words(found: Figures) -> list[str]:
     if found.gpus:
         took = f"{found.gpu_days:,.0f} GPU-days, {found.days:,.3g} days on {found.gpus} GPUs"
         lines.append(f"Pretraining takes {took} ({found.speed.words}).")
+    if found.gpu_memory is not None:
+        how = "about" if found.engine == "torch" else "at least"
+        lines.append(f"A GPU needs {how} {size(int(found.gpu_memory))} of memory, by formulas that met no GPU yet.")
     return lines
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trainingrun.api import gpu_memory
 from trainingrun.api.nanotron_size import flops_per_token, token_bytes
 from trainingrun.stages.context import Context
 
@@ -55,6 +56,8 @@ class Figures:
     gpus: int
     gpu_days: float
     speed: Speed
+    engine: str
+    gpu_memory: float | None  # that each GPU needs; None on CPU
 
     @property
     def tokens(self) -> int:
@@ -82,7 +85,9 @@ class Figures:
             "parameters": self.parameters, "steps": self.steps, "tokensPerStep": self.tokens_per_step,
             "tokens": self.tokens, "diskBytes": self.disk, "tokenFileBytes": self.token_files,
             "checkpointBytes": self.checkpoints, "modelBytes": self.models, "gpus": self.gpus,
-            "gpuDays": round(self.gpu_days, 1), "days": round(self.days, 1), "assumption": self.speed.words,
+            "gpuMemoryBytes": None if self.gpu_memory is None else round(self.gpu_memory),
+            "gpuDays": round(self.gpu_days, 1), "gpuHours": round(self.gpu_days * 24, 1),
+            "days": round(self.days, 1), "assumption": self.speed.words,
         }  # fmt: skip
 
 
@@ -93,7 +98,7 @@ def figures(context: Context, speed: Speed, unique_tokens: int | None = None) ->
     dtype = values["model.dtype"]
     tokens = translated.total_steps * translated.tokens_per_step
     per_token = flops_per_token(values, translated.sequence_length)
-    kept = spec.pretrain.checkpoints
+    kept, gpus = spec.pretrain.checkpoints, spec.pretrain.nodes * spec.pretrain.gpus_per_node
     steps_kept = kept.keep_last + (translated.total_steps // kept.keep_every if kept.keep_every else 0) + 1
     saved = min(steps_kept, math.ceil(translated.total_steps / translated.checkpoint_every) + 1)
     return Figures(
@@ -103,9 +108,11 @@ def figures(context: Context, speed: Speed, unique_tokens: int | None = None) ->
         token_files=min(tokens, unique_tokens or tokens) * token_bytes(translated.vocab_size),
         checkpoints=saved * translated.parameters * CHECKPOINT_BYTES[dtype],
         models=(converted(context) + 1) * translated.parameters * MODEL_BYTES[dtype],
-        gpus=spec.pretrain.nodes * spec.pretrain.gpus_per_node,
+        gpus=gpus,
         gpu_days=tokens * per_token / (speed.tflops * 1e12) / 86_400,
         speed=speed,
+        engine=spec.pretrain.engine,
+        gpu_memory=gpu_memory.of_run(values, spec.pretrain.engine, gpus) if gpus else None,
     )
 
 

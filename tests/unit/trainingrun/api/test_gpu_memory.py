@@ -1,6 +1,7 @@
 """What does not fit into a GPU is refused before it starts, with the micro batch that does."""
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from published import SIXTY_FOUR_GPUS, messages, nanotron
 from trainingrun.api.gpu_memory import GIB, Shape, needed
 from trainingrun.api.nanotron_config import translate
+from trainingrun.cli import main
 
 MICRO = "tokens__micro_batch_size"
 ACCUMULATION = "tokens__batch_accumulation_per_replica"
@@ -45,6 +47,13 @@ def test_where_not_even_one_fits_the_ways_out_are_told() -> None:
     (sentence,) = said("nanotron", 8, **{MICRO: 8})
     assert "takes at least" in sentence
     assert "name torch as spec.pretrain.engine" in sentence
+
+
+def test_a_preset_tells_what_a_gpu_needs_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--preset", "0.4b", "--file", "-", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["figures"]
+    assert 20 * GIB < found["gpuMemoryBytes"] < 80 * GIB
+    assert found["gpuHours"] == pytest.approx(24 * found["gpuDays"], rel=0.01)
 
 
 def test_what_is_cut_or_made_again_takes_less() -> None:
