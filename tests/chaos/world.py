@@ -10,7 +10,7 @@ from chaos.agent import Agent
 from chaos.steps import Step, Steps
 from chaos.watch import Pod, Watch
 from e2e import volume
-from e2e.installation import apply, helm, install, kubectl, namespace
+from e2e.installation import apply, helm, install, kubectl, named, namespace
 from e2e.trial import CLAIM, Trial, small_manifest
 
 NAMESPACE: Final = "chaos"
@@ -44,7 +44,7 @@ class World:
 
     def install(self) -> None:
         """Install the operator again, as it was."""
-        helm({"images": {role: image for role, image in self.images.items() if role != "quickstart-data"}, **VALUES})
+        helm({"images": named(self.images), **VALUES})
 
     def close(self) -> None:
         """Take it away; the operator stays."""

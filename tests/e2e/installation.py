@@ -83,10 +83,14 @@ def install(values: dict[str, Any] | None = None) -> dict[str, str]:
     built = images()
     say("Installing the operator with Helm …")
     apply(namespace(SYSTEM_NAMESPACE))
-    named: dict[str, Any] = {role: image for role, image in built.items() if role != "quickstart-data"}
-    named["custom"] = {"tiny": built["pretrain"]}  # has what the engine of docs/engine-contract.md needs
-    helm({"images": named, **(values or {})})
+    helm({"images": named(built), **(values or {})})
     return built
+
+
+def named(built: dict[str, str]) -> dict[str, Any]:
+    """The chart's `images`: each role's, and one for the engine of docs/engine-contract.md."""
+    roles: dict[str, Any] = {role: image for role, image in built.items() if role != "quickstart-data"}
+    return roles | {"custom": {"tiny": built["pretrain"]}}
 
 
 def helm(values: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from e2e import volume
-from e2e.installation import CommandError, apply, get, helm, kubectl, wait_until
+from e2e.installation import CommandError, apply, get, helm, kubectl, named, wait_until
 from e2e.trial import NAMESPACE, Trial
 
 Make = Callable[..., Trial]
@@ -134,7 +134,7 @@ def test_a_claim_for_one_node_is_refused_to_a_gang(trial: Make) -> None:
 
 
 def test_an_image_that_cannot_be_pulled_is_told_and_mended_by_the_values(trial: Make, images: dict[str, str]) -> None:
-    good = {role: image for role, image in images.items() if role != "quickstart-data"}
+    good = named(images)
     helm({"images": good | {"tokenize": "localhost/no-such-image:1"}})
     try:
         run = trial("no-image")
@@ -148,7 +148,7 @@ def test_an_image_that_cannot_be_pulled_is_told_and_mended_by_the_values(trial: 
 def test_a_gang_whose_image_is_gone_gives_back_its_nodes_and_trains_when_it_is_there(
     trial: Make, images: dict[str, str]
 ) -> None:
-    good = {role: image for role, image in images.items() if role != "quickstart-data"}
+    good = named(images)
     helm({"images": good | {"pretrain": "localhost/no-such-image:1"}})
     run = trial("no-gang-image", steps=30, seed=103)
     run.spec["pretrain"]["recovery"]["schedulingTimeout"] = "10s"
