@@ -3,6 +3,7 @@
 import pytest
 
 from builders import World, a_manifest
+from failure_cases import CASES
 from trainingrun.plan.observed import ClaimView, Neighbour
 from trainingrun.plan.outcomes import BUDGETS, CAUSES
 from trainingrun_workers.contract import ExitCode, Result
@@ -48,25 +49,6 @@ def test_a_new_attempt_waits_until_the_old_pods_are_gone() -> None:
     del world.pods[stuck.name]
     world.settle()
     assert world.stage("pretrain").attempt == 2
-
-
-CASES = {
-    "BadLoss": {"exit_code": 65, "result": Result(65, "NonFiniteLoss", "The loss is no number.", step=320)},
-    "BadData": {"exit_code": 65},
-    "BadConfig": {"exit_code": 78},
-    "OutOfMemory": {"exit_code": 137, "ended_reason": "OOMKilled"},
-    "NodeLost": {"phase": "Running", "exit_code": None, "ended_at": None, "node_ready": False},
-    "Evicted": {"exit_code": 143, "disrupted": "PreemptionByScheduler"},
-    "Preempted": {"exit_code": 143},
-    "PodDeleted": {"phase": "Running", "exit_code": None, "ended_at": None, "deleting": True},
-    "ContainerLost": {"exit_code": 137, "ended_reason": "ContainerStatusUnknown"},
-    "Killed": {"exit_code": 137},
-    "VolumeFull": {"exit_code": 75, "result": Result(75, "VolumeFull", "The volume is full.")},
-    "BadNode": {"exit_code": 75, "result": Result(75, "BadNode", "Node node-1 is slow.", output={"node": "node-1"})},
-    "Retry": {"exit_code": 75},
-    "Crashed": {"exit_code": 1},
-    "PodFailed": {"exit_code": None},
-}
 
 
 def test_every_cause_of_the_table_has_its_case_here() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from builders import World, a_claim, a_manifest
+from failure_cases import CASES
 from trainingrun.plan.outcomes import BUDGETS, CAUSES
 from trainingrun_workers.contract import Result
-from unit.trainingrun.plan.test_failures import CASES
 
 
 def tokenizing(**tokenize: Any) -> World:
