@@ -78,7 +78,7 @@ demo-assert: setup ## the demo, then its own assertions
 	@$(PYTEST) -m demo tests/e2e
 
 test-unit: setup ## fast and pure
-	@$(PYTEST) tests/unit
+	@$(PYTEST) $(IN_TWO) tests/unit
 
 test-control-plane: setup ## against a real API server and etcd
 	@$(CLUSTER) build kubernetes etcd helm prometheus kubeconform
