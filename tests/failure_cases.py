@@ -16,6 +16,7 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "ContainerLost": {"exit_code": 137, "ended_reason": "ContainerStatusUnknown"},
     "Killed": {"exit_code": 137},
     "VolumeFull": {"exit_code": 75, "result": Result(75, "VolumeFull", "The volume is full.")},
+    "PreflightTimeout": {"exit_code": 75, "result": Result(75, "PreflightTimeout", "The pre-flight hung.")},
     "BadNode": {"exit_code": 75, "result": Result(75, "BadNode", "Node node-1 is slow.", output={"node": "node-1"})},
     "Retry": {"exit_code": 75},
     "Crashed": {"exit_code": 1},

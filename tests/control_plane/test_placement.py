@@ -91,13 +91,14 @@ def test_a_node_that_failed_twice_is_left_out_of_the_next_gang(
     assert "NodeAvoided" in api.kubectl("get", "events", "-n", namespace)
 
 
-def test_a_node_that_the_preflight_names_is_left_out_of_the_next_gang(
+def test_nodes_that_the_preflight_names_are_left_out_of_the_next_gang(
     api: Api, operator: Operator, namespace: str, kubelet: Kubelet, manifest: Object
 ) -> None:
     manifest["spec"]["pretrain"]["recovery"] = {"backoff": "1s"}
     api.create(manifest)
     kubelet.complete(until(lambda: attempt(kubelet, "tiny-tokenize-a1")))
-    words = Result(75, "BadNode", "Node node-7 lets the gang down.", output={"node": "node-7"})
+    output = {"node": "node-7", "nodes": ["node-7", "node-9"]}
+    words = Result(75, "BadNode", "Nodes node-7 and node-9 let the gang down.", output=output)
     kubelet.fail(until(lambda: attempt(kubelet, "tiny-pretrain-a1")), 75, words)
 
     def is_second() -> Object | None:
@@ -105,4 +106,7 @@ def test_a_node_that_the_preflight_names_is_left_out_of_the_next_gang(
         return attempt(kubelet, "tiny-pretrain-a2")
 
     until(is_second, 60)
-    assert api.get("TrainingRun", "tiny", namespace)["status"]["avoidedNodes"] == ["node-7"]
+    status = api.get("TrainingRun", "tiny", namespace)["status"]
+    assert status["avoidedNodes"] == output["nodes"]
+    assert status["avoidedBecause"] == dict.fromkeys(output["nodes"], words.message)
+    assert "node-7 and node-9 from now on" in api.kubectl("get", "events", "-n", namespace, "-o", "wide")

@@ -1,6 +1,7 @@
 """The gang is measured before it trains: two nodes on this machine, each with a name of its own."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from engine.pretrain_runs import RUN_FOLDER, PretrainRun
 from trainingrun_workers.contract import NODE_VARIABLE, Result
 
 EnginePython = Callable[[str], Path]
+STALL_SECONDS = 3.0  # a healthy pre-flight takes less than one
 LONGEST = 1.0  # second that it may add to a start without GPUs
 
 
@@ -22,9 +24,9 @@ def run(engine_python: EnginePython, tmp_path: Path) -> PretrainRun:
     return made
 
 
-def both(run: PretrainRun, floors: dict[str, float]) -> list[Result]:
+def both(run: PretrainRun, floors: dict[str, float], timeout: float = 120.0) -> list[Result]:
     """One attempt of two nodes; yields both pods' last words."""
-    run.spec["preflight"] = {"enabled": True, "floors": floors}
+    run.spec["preflight"] = {"enabled": True, "floors": floors, "timeout": timeout}
     try:
         pods = [run.start(node, **{NODE_VARIABLE: f"node-{node}"}) for node in range(2)]
         return [pod.wait() for pod in pods]
@@ -40,7 +42,10 @@ def kept(run: PretrainRun) -> dict[str, Any]:
 def test_a_healthy_gang_is_measured_and_trains(run: PretrainRun) -> None:
     assert [one.reason for one in both(run, {"matmulTflops": 1e-6})] == ["Completed", "Completed"]
     document = kept(run)
-    print(document)
+    snapshot = json.loads((run.volume / RUN_FOLDER / "snapshots/pretrain-a0-0.json").read_text())["preflight"]
+    assert (snapshot["ranks"], snapshot["found"]) == (2, None)
+    assert snapshot["measured"].startswith("matrix product ")
+    assert snapshot["lowest"].keys() == snapshot["median"].keys() > {"matmulTflops", "allReduceGbs"}
     assert [one["node"] for one in document["ranks"]] == ["node-0", "node-1"]
     for one in document["ranks"]:
         assert all(one[name] > 0 for name in ("matmulTflops", "allReduceGbs", "edgeGbs", "volumeMbs", "shmFree"))
@@ -73,5 +78,21 @@ def test_a_node_below_a_floor_is_named_by_every_pod(run: PretrainRun, tmp_path: 
     # A pod whose ranks are ended by a peer's end may say so; whoever judged says which node it was.
     judged = [one for one in results if one.reason == "BadNode"]
     assert judged, results
-    assert all((one.exit_code, one.output) == (75, {"node": "node-1"}) for one in judged)
+    assert all((one.exit_code, one.output) == (75, {"node": "node-1", "nodes": ["node-1"]}) for one in judged)
     assert "Node node-1 lets the gang down: free room in /dev/shm" in judged[0].message
+
+
+def test_a_preflight_that_hangs_ends_in_time_and_says_who_was_behind_at_what(run: PretrainRun) -> None:
+    """Rank 1 opens a pipe that nobody reads, as it would a file on a volume whose server is gone: for ever."""
+    folder = run.volume / RUN_FOLDER / "preflight"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / ".probe-1")
+    results = both(run, {}, timeout=STALL_SECONDS)
+    told = [one for one in results if one.reason == "PreflightTimeout"]
+    assert told, results  # a pod whose peer has ended first may say that instead
+    for one in told:
+        assert one.message.startswith(
+            f"The pre-flight did not end within {STALL_SECONDS:g} s (pretrain.preflight.timeout): rank 1 on node "
+            "node-1 was still at its file on the volume, while rank 0 was at the all-reduce"
+        )
+        assert (one.exit_code, one.output) == (75, {"node": "node-1", "nodes": ["node-1"]})

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import struct
 import sys
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
 
-from trainingrun_workers.contract import ExitCode, Result
+from trainingrun_workers.contract import NODE_VARIABLE, ExitCode, Result
 from trainingrun_workers.errors import StageError, VolumeFull
 from trainingrun_workers.rank_output import SUFFIX, print_into
 
@@ -88,6 +89,11 @@ class LaunchedRank:
         return self.folder / f"{self.rank}.{kind}"
 
 
+def node_name() -> str:
+    """The name of the node that this process is on; without Kubernetes, of the machine."""
+    return os.environ.get(NODE_VARIABLE) or socket.gethostname()
+
+
 def run_rank(work: Callable[[LaunchedRank], Result]) -> NoReturn:
     """Do a rank's work, leave its result and end the process: with 0 when done or saved, else with 1.
 
@@ -105,7 +111,7 @@ def run_rank(work: Callable[[LaunchedRank], Result]) -> NoReturn:
         if full is None:
             raise
         result = full.result()
-    _end(rank, result)
+    end_rank(rank, result)
 
 
 def _log_to_stdout() -> None:
@@ -120,10 +126,11 @@ def _log_to_stdout() -> None:
 
 def _crashed(rank: LaunchedRank, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     traceback.print_exception(kind, error, trace)
-    _end(rank, _crash(rank, error))
+    end_rank(rank, _crash(rank, error))
 
 
-def _end(rank: LaunchedRank, result: Result) -> NoReturn:
+def end_rank(rank: LaunchedRank, result: Result) -> NoReturn:
+    """Leave a rank's result and end its process at once, from any thread."""
     rank.leave(result)
     sys.stdout.flush()
     sys.stderr.flush()

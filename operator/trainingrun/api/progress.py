@@ -35,6 +35,40 @@ class Measured(Model):
     """How many times as long as the median rank the slowest one takes for its own work."""
 
 
+class Straggler(Model):
+    """A rank that holds the others up."""
+
+    rank: Annotated[int, Field(ge=0, lt=2**31)]
+    """Its number."""
+    node: Annotated[str, Field(max_length=253)]
+    """The node that it runs on."""
+    times: Annotated[float, Field(ge=0.0, lt=1e9)]
+    """How many times as long as the others it takes for its own work, when it was named."""
+    since: Annotated[int, Field(ge=0, lt=2**53)]
+    """The step since which it does."""
+
+
+class PreflightResult(Model):
+    """What was measured of a gang before an attempt."""
+
+    attempt: int
+    """Number of the attempt."""
+    at: str
+    """When it was told."""
+    seconds: float | None = None
+    """How long it took."""
+    ranks: int | None = None
+    """How many ranks were measured."""
+    measured: Annotated[str, Field(max_length=512)] = ""
+    """A line with each measure's lowest value and its median over the ranks."""
+    lowest: Annotated[dict[str, float], Field(max_length=16)] = {}
+    """The lowest values by the names of the measures, as spec.pretrain.preflight has them, and edgeGbs of links."""
+    median: Annotated[dict[str, float], Field(max_length=16)] = {}
+    """Their medians."""
+    found: Annotated[str, Field(max_length=1024)] | None = None
+    """What was wrong, as a sentence; nothing where all was well."""
+
+
 class Progress(Model):
     """How far a stage is, from its newest report."""
 
@@ -65,6 +99,8 @@ class Progress(Model):
     """What the worker has noticed, a sentence each."""
     measured: Measured | None = None
     """What the gang measures of itself."""
+    stragglers: Annotated[list[Straggler], Field(max_length=3)] = []
+    """Ranks that hold the others up now."""
     profile: str | None = None
     """Name of the newest profile that was asked for and is over, by trainingrun profile."""
     profile_error: str | None = None

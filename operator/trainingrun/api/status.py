@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trainingrun.api.base import Model
-from trainingrun.api.progress import Progress
+from trainingrun.api.progress import PreflightResult, Progress
 
 MAX_ATTEMPTS = 20  # attempts listed in the status; older ones lie on the volume
 MAX_CHECKPOINTS = 40  # checkpoints listed in the status
 MAX_LOSSES = 32  # points of a stage's curve
 MAX_MESSAGE = 1024
+MAX_AVOIDED = 16  # nodes
 
 MAX_NOTIFICATIONS = 8
 
@@ -114,6 +115,8 @@ class StageStatus(Model):
     """Training losses of so far, a few of them, ascending by step: the whole curve lies on the volume."""
     profile: Annotated[str, Field(max_length=128)] | None = None
     """Profile that an attempt was asked for: STEPS RANK TIME ATTEMPT."""
+    preflight: PreflightResult | None = None
+    """What the last pre-flight of a pretrain stage came to."""
     skips: Annotated[list[Skip], Field(max_length=32)] = []
     """Data left out after a bad loss."""
 
@@ -138,7 +141,9 @@ class Attempt(Model):
     pod: str | None = None
     """That pod."""
     node: str | None = None
-    """That pod's node."""
+    """That pod's node, or the one that was at fault, the worst first where it was several."""
+    nodes: Annotated[list[str], Field(max_length=MAX_AVOIDED)] = []
+    """All nodes that were at fault, where it was several."""
     message: str | None = None
     """What happened, as a sentence."""
     step: int | None = None
@@ -200,10 +205,13 @@ class TrainingRunStatus(Model):
     """Evaluated checkpoints, the oldest left out where there are too many."""
     gpu_hours: GpuHours = GpuHours()
     """GPU-hours of all attempts that have ended."""
-    suspected_nodes: Annotated[list[str], Field(max_length=16)] = []
+    suspected_nodes: Annotated[list[str], Field(max_length=MAX_AVOIDED)] = []
     """Nodes that one failure was the fault of."""
-    avoided_nodes: Annotated[list[str], Field(max_length=16)] = []
-    """Nodes that two failures were the fault of: no new gang's pod is put there, until there is no other node."""
+    avoided_nodes: Annotated[list[str], Field(max_length=MAX_AVOIDED)] = []
+    """Nodes that two failures were the fault of, or that a pre-flight found bad: no new gang's pod is put there, until
+    there is no other node."""
+    avoided_because: Annotated[dict[str, str], Field(max_length=MAX_AVOIDED)] = {}
+    """Why each of them is avoided, as a sentence, by its name."""
     asked: Annotated[str, Field(max_length=256)] | None = None
     """What a person has asked of the run last, by the annotation trainingrun.dev/asked."""
     answer: str | None = None

@@ -1,12 +1,14 @@
 """How models are trained: the pretrain stage, the post-training stages and what they share."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from trainingrun.api.base import Duration, Model, Quantity
 from trainingrun.api.custom_engine import Custom
 from trainingrun.api.data import Placement
+
+PREFLIGHT_TIMEOUT_PATTERN: Final = r"^[1-9][0-9]{0,4}(s|m|h)$"  # none of nothing, by which no attempt would begin
 
 
 class Network(Model):
@@ -97,6 +99,8 @@ class Preflight(Model):
     """Least rate of writing and reading a small file on the volume, of each node, in MB/s."""
     shm_free: Quantity | None = None
     """Least room in /dev/shm of each pod."""
+    timeout: Annotated[str, Field(pattern=PREFLIGHT_TIMEOUT_PATTERN, max_length=32)] = "5m"
+    """Time after which a pre-flight that has not come to its end is given up, in whole seconds, minutes or hours."""
 
 
 class Pretrain(Gang):

@@ -7,7 +7,7 @@ from trainingrun.api.status import StageStatus
 from trainingrun.api.training import Recovery
 from trainingrun.plan import avoidance, bad_loss, gpu_hours
 from trainingrun.plan.draft import Draft, timestamp
-from trainingrun.plan.outcomes import BLAMED, BLAMED_AT_ONCE, BUDGETS, Ended
+from trainingrun.plan.outcomes import BLAMED_AT_ONCE, BUDGETS, Ended
 from trainingrun.plan.waits import LONGEST_BACKOFF
 from trainingrun.stages.instances import Instance
 
@@ -29,8 +29,8 @@ def recovery(draft: Draft, instance: Instance) -> Recovery:
 def end(draft: Draft, instance: Instance, ended: Ended) -> None:
     """Record a failed or stopped attempt, and decide whether and when another follows."""
     step = _safe_step(draft, instance, ended)
-    if ended.cause in BLAMED and ended.node is not None:
-        avoidance.blame(draft, instance.name, ended.node, at_once=ended.cause in BLAMED_AT_ONCE)
+    for node in ended.blamed:
+        avoidance.blame(draft, instance.name, node, ended.message, at_once=ended.cause in BLAMED_AT_ONCE)
     _FOLLOWS[BUDGETS[ended.cause]](draft, instance, ended, step)
     gpu_hours.count(draft, instance, ended.cause, _safe_step(draft, instance, ended))
     draft.end_attempt(
@@ -39,6 +39,7 @@ def end(draft: Draft, instance: Instance, ended: Ended) -> None:
         exit_code=ended.exit_code,
         pod=ended.pod,
         node=ended.node,
+        nodes=[*ended.blamed] if len(ended.blamed) > 1 else [],
         message=ended.message,
         step=step,
     )

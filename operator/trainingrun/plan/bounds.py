@@ -41,7 +41,12 @@ def _cut(text: str | None) -> str | None:
 
 
 def _attempts(status: TrainingRunStatus) -> Change:
-    return {"attempts": [one.model_copy(update={"message": _cut(one.message)}) for one in status.attempts]}
+    # The worst node of several stays, as its `node`.
+    return {"attempts": [one.model_copy(update={"message": _cut(one.message), "nodes": []}) for one in status.attempts]}
+
+
+def _avoided(status: TrainingRunStatus) -> Change:
+    return {"avoided_because": {node: why[:SHORT] for node, why in status.avoided_because.items()}}
 
 
 def _losses(status: TrainingRunStatus) -> Change:
@@ -85,6 +90,7 @@ def _conditions(status: TrainingRunStatus) -> Change:
 REDUCTIONS: Final[tuple[Callable[[TrainingRunStatus], Change], ...]] = (
     _losses,
     _attempts,
+    _avoided,
     _means,
     _counts,
     _outputs,

@@ -24,5 +24,7 @@ def causes_table() -> str:
 
 def _blame(cause: Cause) -> str:
     if cause.blames_at_once:
-        return "; the node that was measured is avoided at once"
+        return "; the nodes that it names are avoided at once"
+    if cause.blames_only_named:
+        return "; the second time, nodes that it names are avoided"
     return "; the second time, its node is avoided" if cause.blames_node else ""

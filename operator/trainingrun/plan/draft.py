@@ -42,6 +42,7 @@ class Draft:
         self.checkpoints: dict[int, CheckpointStatus] = {one.step: one for one in status.checkpoints}
         self.suspected_nodes: list[str] = list(status.suspected_nodes)
         self.avoided_nodes: list[str] = list(status.avoided_nodes)
+        self.avoided_because: dict[str, str] = dict(status.avoided_because)
         self.gpu_hours: GpuHours = status.gpu_hours
         self.asked, self.answer = status.asked, status.answer
         self.wakeups: list[float] = []  # seconds until another look is due
@@ -95,7 +96,9 @@ class Draft:
 
     def end_attempt(self, name: str, **fields: Any) -> None:
         """Record how a stage's newest attempt ended; an attempt too old for the list is left alone."""
-        number = self.stages[name].attempt
+        number, progress = self.stages[name].attempt, self.stages[name].progress
+        if progress is not None and progress.stragglers:
+            self.set(name, progress=progress.model_copy(update={"stragglers": []}))
         for position, attempt in enumerate(self.attempts):
             if attempt.stage == name and attempt.number == number and attempt.ended_at is None:
                 fields["message"] = (fields.get("message") or "")[:MAX_MESSAGE] or None

@@ -6,7 +6,8 @@ Each line is an object in the cluster, so their number is bounded: some for an a
 from collections.abc import Iterable
 from typing import Final
 
-from trainingrun.api.status import GpuHours, StageStatus, TrainingRunStatus
+from trainingrun.api.progress import Straggler
+from trainingrun.api.status import MAX_MESSAGE, GpuHours, StageStatus, TrainingRunStatus
 from trainingrun.plan import bad_loss
 from trainingrun.plan.actions import Event
 from trainingrun.plan.conditions import NEEDS_A_PERSON
@@ -39,6 +40,7 @@ def events(before: TrainingRunStatus, after: TrainingRunStatus) -> tuple[Event, 
 def _stage(old: StageStatus, new: StageStatus, after: TrainingRunStatus) -> Iterable[Event]:
     yield from _beginning(old, new, after)
     yield from _milestone(old, new)
+    yield from _stragglers(old, new)
     if (new.restarts, new.preemptions) != (old.restarts, old.preemptions) or new.waits > old.waits:
         yield Event("Warning", new.reason or "AttemptEnded", f"Stage {new.name}: {new.message}")
     elif new.skips != old.skips:
@@ -67,6 +69,26 @@ def _from(stage: StageStatus, status: TrainingRunStatus) -> str:
     mine = (one for one in status.attempts if (one.stage, one.number) == (stage.name, stage.attempt))
     step = next((one.from_step for one in mine), None)
     return f", from step {step}" if step else ""
+
+
+def _stragglers(old: StageStatus, new: StageStatus) -> Iterable[Event]:
+    """Ranks that began to hold an attempt up, or do no more; of an attempt that has ended nobody knows."""
+    before, after = ({one.rank: one for one in _named(stage)} for stage in (old, new))
+    for rank, one in after.items():
+        if rank not in before:
+            what = f"rank {rank} on node {one.node} takes {one.times:.1f} times as long as the others for its own work"
+            advice = "look at that node's clocks, cooling and access to the volume"
+            yield Event("Warning", "RankSlow", f"Stage {new.name}: {what}, since step {one.since}: {advice}.")
+    if new.attempt != old.attempt or new.phase != "Running":
+        return
+    for rank, one in before.items():
+        if rank not in after:
+            what = f"rank {rank} on node {one.node} is as fast as the others again"
+            yield Event("Normal", "RankRecovered", f"Stage {new.name}: {what}.")
+
+
+def _named(stage: StageStatus) -> list[Straggler]:
+    return stage.progress.stragglers if stage.progress is not None else []
 
 
 def _milestone(old: StageStatus, new: StageStatus) -> Iterable[Event]:
@@ -115,10 +137,12 @@ def _checkpoints(before: TrainingRunStatus, after: TrainingRunStatus) -> Iterabl
 
 
 def _nodes(before: TrainingRunStatus, after: TrainingRunStatus) -> Iterable[Event]:
-    for node in after.avoided_nodes:
-        if node not in before.avoided_nodes:
-            message = f"Node {node} has failed twice: gangs of this run are kept away from it from now on."
-            yield Event("Warning", "NodeAvoided", message)
+    new = [node for node in after.avoided_nodes if node not in before.avoided_nodes]
+    for why in dict.fromkeys(after.avoided_because.get(node, "") for node in new):
+        nodes = [node for node in new if after.avoided_because.get(node, "") == why]
+        which = f"node {nodes[0]}" if len(nodes) == 1 else f"nodes {', '.join(nodes[:-1])} and {nodes[-1]}"
+        message = f"Gangs of this run are kept away from {which} from now on. {why}"
+        yield Event("Warning", "NodeAvoided", message.strip()[:MAX_MESSAGE])
     for node in before.avoided_nodes:
         if node not in after.avoided_nodes:
             yield Event("Normal", "NodeUsedAgain", f"Gangs of this run may use node {node} again.")

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from trainingrun.plan import blame
 from trainingrun.plan.observed import PodView, WorkView
 from trainingrun.plan.waits import left
-from trainingrun_workers.contract import ExitCode, Result
+from trainingrun_workers.contract import ExitCode
 
 Budget = Literal["fail", "infrastructure", "preemption", "room", "placement", "loss"]
 
@@ -37,6 +38,7 @@ class Cause:
     # evictions are the cluster's will.
     blames_node: bool = False
     blames_at_once: bool = False  # whether once is enough: the node was measured, so that no chance was in it
+    blames_only_named: bool = False  # whether the pod's own node is not blamed where its words name none
     knows_better: bool = False  # the kubelet knows what the pod itself could not: its sentence stands before the pod's
     mended: bool = True  # a Job that replaces its pods mends it by itself, while it goes on
 
@@ -87,8 +89,11 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("VolumeFull", lambda pod: pod.result is not None and pod.result.reason == "VolumeFull", "room",
           "exit code 75 with reason VolumeFull", "The volume is full: make room on it.", mended=False),
     Cause("BadNode", lambda pod: _exited(pod, ExitCode.RETRY) and _reason(pod) == "BadNode", "infrastructure",
-          "exit code 75 with reason BadNode: the pre-flight found one node far worse than the others",
+          "exit code 75 with reason BadNode: the pre-flight found nodes far worse than the others, or with bad cards",
           "The pre-flight found a bad node: see the log of pod {pod}.", blames_node=True, blames_at_once=True),
+    Cause("PreflightTimeout", lambda pod: _exited(pod, ExitCode.RETRY) and _reason(pod) == "PreflightTimeout",
+          "infrastructure", "exit code 75 with reason PreflightTimeout: the pre-flight hung",
+          "The pre-flight hung: see the log of pod {pod}.", blames_node=True, blames_only_named=True),
     Cause("Retry", lambda pod: _exited(pod, ExitCode.RETRY), "infrastructure",
           "exit code 75: something outside failed, for example a peer went away",
           "Pod {pod} asked for another attempt.", weak=True),
@@ -146,7 +151,8 @@ class Ended:
     pod: str | None = None
     step: int | None = None
     outputs: tuple[dict[str, Any], ...] = field(default=())  # each pod's of a completed attempt, the latest last
-    node: str | None = None  # the node of `pod`
+    node: str | None = None  # the node of `pod`, or the first of `blamed`
+    blamed: tuple[str, ...] = ()  # nodes whose fault it was
 
 
 @dataclass(frozen=True)
@@ -231,18 +237,13 @@ def _peers_may_speak(pods: Sequence[PodView], now: float) -> bool:
     return running and left(first_end, SETTLE_SECONDS, now) > 0.0
 
 
-def _blamed(result: Result | None) -> str:
-    """The node that a pod blames, which may be another's than its own."""
-    node = result.output.get("node") if result is not None and result.reason == "BadNode" else None
-    return node if isinstance(node, str) else ""
-
-
 def _ended(cause: Cause, pod: PodView) -> Ended:
     result = pod.result if not cause.knows_better else None
     step = pod.result.step if pod.result is not None else None
     default = cause.sentence.format(pod=pod.name, code=pod.exit_code, node=pod.node or "its node")
     if pod.status_message and result is None:
         default = f"{default} {pod.status_message}"
+    blamed = blame.nodes(result, pod.node, cause.blames_only_named) if cause.blames_node else ()
     return Ended(
         cause=cause.name,
         reason=result.reason if result is not None and cause.budget != "preemption" else cause.name,
@@ -251,5 +252,6 @@ def _ended(cause: Cause, pod: PodView) -> Ended:
         pod=pod.name,
         step=step,
         outputs=(result.output,) if result is not None and result.output else (),
-        node=_blamed(result) or pod.node or None,
+        node=next(iter(blamed), pod.node) or None,
+        blamed=blamed,
     )

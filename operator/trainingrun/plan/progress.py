@@ -1,12 +1,11 @@
 """How far stages are: the newest report of each, at most one change in so many seconds."""
 
-import math
-from collections.abc import Mapping
 from typing import Final
 
 from trainingrun.api.progress import Measured, Progress
-from trainingrun.plan import checkpoints, losses
+from trainingrun.plan import checkpoints, gang_reports, losses
 from trainingrun.plan.draft import Draft, epoch, timestamp
+from trainingrun.plan.gang_reports import numbers
 from trainingrun.stages.instances import Instance
 from trainingrun_workers.contract import MEASURED, Snapshot
 
@@ -52,7 +51,8 @@ def last_words(draft: Draft, instance: Instance) -> None:
 
 def _tell(draft: Draft, instance: Instance, newest: Snapshot) -> None:
     points = losses.with_point(draft.stages[instance.name].losses, newest.step, newest.loss)
-    draft.set(instance.name, progress=_progress(draft, instance, newest), losses=points)
+    told = gang_reports.preflight(newest, draft.stages[instance.name].preflight)
+    draft.set(instance.name, progress=_progress(draft, instance, newest), losses=points, preflight=told)
 
 
 def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
@@ -67,6 +67,7 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
         checkpoint=snapshot.checkpoint,
         activity=snapshot.activity or None,
         measured=_measured(snapshot),
+        stragglers=gang_reports.stragglers(snapshot),
         profile=None if snapshot.profile is None else str(snapshot.profile)[:MAX_NOTE],
         profile_error=None if snapshot.profile_error is None else str(snapshot.profile_error)[:MAX_NOTE],
         notes=[str(note)[:MAX_NOTE] for note in snapshot.notes[:MAX_NOTES]],
@@ -78,7 +79,7 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
     at_work = [one for one in _reports(draft, instance) if snapshot.time - one.time < FRESH_SECONDS]
     rates = {
         "tokens_per_second": _rate(sum(one.tokens_per_second or 0.0 for one in at_work)),
-        "text_bytes_per_second": _rate(sum(_numbers(one.counts).get(SPEED, 0.0) for one in at_work)),
+        "text_bytes_per_second": _rate(sum(numbers(one.counts).get(SPEED, 0.0) for one in at_work)),
     }
     return progress.model_copy(update={"counts": _counts(snapshot), **rates})
 
@@ -98,17 +99,11 @@ def _rate(rate: float | None) -> float | None:
 
 def _counts(snapshot: Snapshot) -> dict[str, int]:
     """Those that are not nought: of the stage first, then of its sources."""
-    told = {name: round(value) for name, value in _numbers(snapshot.counts).items() if name != SPEED}
+    told = {name: round(value) for name, value in numbers(snapshot.counts).items() if name != SPEED}
     names = sorted((name for name, value in told.items() if value), key=lambda name: ("." in name, name))
     return {name: told[name] for name in names[:MAX_COUNTS]}
 
 
 def _measured(snapshot: Snapshot) -> Measured | None:
-    told = {name: value for name, value in _numbers(snapshot.measured).items() if name in MEASURED}
+    told = {name: value for name, value in numbers(snapshot.measured).items() if name in MEASURED}
     return Measured(**told) if told else None
-
-
-def _numbers(figures: object) -> dict[str, float]:
-    """The figures of a report, which anybody's pod may have sent."""
-    known = figures if isinstance(figures, Mapping) else {}
-    return {name: one for name, one in known.items() if isinstance(one, int | float) and math.isfinite(one)}

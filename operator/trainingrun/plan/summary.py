@@ -39,6 +39,7 @@ def summarise(draft: Draft, gate: Gate | None, invalid: Gate | None) -> Training
         gpu_hours=draft.gpu_hours,
         suspected_nodes=draft.suspected_nodes,
         avoided_nodes=draft.avoided_nodes,
+        avoided_because=draft.avoided_because,
         asked=draft.asked,
         answer=draft.answer,
         warnings=list(validity.warnings(draft.context))[:16],

@@ -61,7 +61,8 @@ def _preflight(asked: Preflight) -> dict[str, Any]:
         "volumeMbs": asked.volume_mbs,
         "shmFree": quantity(asked.shm_free) if asked.shm_free else None,
     }
-    return {"enabled": asked.enabled, "floors": {name: floor for name, floor in floors.items() if floor is not None}}
+    known = {name: floor for name, floor in floors.items() if floor is not None}
+    return {"enabled": asked.enabled, "timeout": seconds(asked.timeout), "floors": known}
 
 
 def _data(context: Context) -> tuple[DataStage, ...]:

@@ -58,6 +58,11 @@ class Snapshot:
     volume_free: int | None = None  # bytes that can still be written to the volume; None where it does not say
     volume_size: int | None = None  # bytes of the volume in all
     measured: dict[str, float] = field(default_factory=dict)  # by the names of MEASURED that are known
+    # of the attempt's pre-flight: seconds, ranks, measured (a line), found (a sentence, or None), and the measures'
+    # lowest and median values by name
+    preflight: dict[str, Any] = field(default_factory=dict)
+    # ranks that hold the others up: each with rank, node, times (as long as the others) and since (a step)
+    stragglers: tuple[dict[str, Any], ...] = ()
     profile: str | None = None  # name of the newest profile that was asked for and is over
     profile_error: str | None = None  # why there is none, where it could not be made
 
@@ -70,7 +75,7 @@ class Snapshot:
         """The snapshot of a decoded document; ValueError or TypeError when it isn't one."""
         known = {one.name for one in dataclasses.fields(cls)}
         values = {key: value for key, value in raw.items() if key in known}
-        for key in ("checkpoints", "notes"):
+        for key in ("checkpoints", "notes", "stragglers"):
             values[key] = tuple(values.get(key) or ())
         snapshot = cls(**values)
         for key in ("namespace", "run", "uid", "stage"):

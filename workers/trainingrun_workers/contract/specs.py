@@ -87,7 +87,8 @@ class PretrainSpec:
     sequence_length: int = 0  # what follows is for engines that can't read it out of `config`
     vocab_size: int = 0
     seed: int = 42
-    # enabled, and floors by the names of the measures in pretrain.preflight; nothing is measured where it is empty
+    # enabled, timeout in seconds, and floors by the names of the measures in pretrain.preflight; nothing is measured
+    # where it is empty
     preflight: dict[str, Any] = field(default_factory=dict)
 
 

@@ -4,12 +4,14 @@ An engine is loaded on every rank before the ranks join, and makes a trainer at 
 """
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from trainingrun_workers.contract import PretrainSpec
-from trainingrun_workers.errors import BadConfig
+from trainingrun_workers.errors import BadConfig, Retry
+from trainingrun_workers.launched import node_name
 
 Windows = Callable[[int, int], Iterable[bytes]]  # the bytes of the run's samples from a number to before another
 
@@ -55,7 +57,7 @@ def check_engine(name: str, wanted: str, step: int) -> None:
 
 
 def need_gpu() -> None:
-    """BadConfig where no GPU is visible."""
+    """BadConfig where no GPU is visible, Retry("BadNode") where fewer are than this pod has ranks."""
     import torch
 
     if not torch.cuda.is_available():
@@ -63,3 +65,16 @@ def need_gpu() -> None:
             "GpuMissing",
             "The run asks for GPUs but none is visible in this pod: check the node's driver and the image.",
         )
+    check_count(torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE") or 1), node_name())
+
+
+def check_count(visible: int, needed: int, node: str) -> None:
+    """Retry("BadNode") naming the node where GPUs are missing."""
+    if visible < needed:
+        error = Retry(
+            "BadNode",
+            f"Node {node} has a bad card: {visible} of {needed} GPUs are visible in its pod; restart the node, or "
+            "look at its driver's log.",
+        )
+        error.output = {"node": node, "nodes": [node]}
+        raise error

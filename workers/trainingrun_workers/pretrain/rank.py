@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from trainingrun_workers import contract, flight_recorder
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
-from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
+from trainingrun_workers.launched import Activity, LaunchedRank, node_name, run_rank
 from trainingrun_workers.pretrain.checkpoints import skips_before
 from trainingrun_workers.pretrain.curve import Curve
 from trainingrun_workers.pretrain.data_plan import DataPlan
@@ -120,7 +119,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
             curve=curve, log_every=_log_every(spec), meter=Meter(spec, agreement, trainer.model),
-            stragglers=Stragglers(agreement.of_all(_node())), notes=data.notes(),
+            stragglers=Stragglers(agreement.of_all(node_name())), notes=data.notes(),
             profiling=Profiling(answer, stage_input.attempt, profiles, rank, agreement, spec.cpu),
         ).run()  # fmt: skip
     agreement.wait()
@@ -130,10 +129,6 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         int(ExitCode.DONE), "Completed", f"Trained {spec.total_steps} steps.", spec.total_steps,
         _output(spec, data, saving.complete, curve),
     )  # fmt: skip
-
-
-def _node() -> str:
-    return os.environ.get(contract.NODE_VARIABLE) or socket.gethostname()
 
 
 def _stands_in(spec: PretrainSpec) -> bool:

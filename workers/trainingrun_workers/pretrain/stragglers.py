@@ -5,7 +5,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 SLOW: Final = 1.3  # times the median of the others, from which a rank is named
 RECOVERED: Final = 1.15  # below which it is named no more
@@ -44,6 +44,13 @@ class Stragglers:
     def notes(self) -> tuple[str, ...]:
         """A sentence for each rank that is slow now; the same words as long as it is."""
         return tuple(self._sentence(rank) for rank in sorted(self._named))
+
+    def named(self) -> tuple[dict[str, Any], ...]:
+        """The same for programs, as `contract.Snapshot.stragglers` has it."""
+        return tuple(
+            {"rank": rank, "node": self._nodes[rank], "times": round(ratio, 2), "since": since}
+            for rank, (since, ratio) in sorted(self._named.items())
+        )
 
     def _enough(self) -> bool:
         # The oldest goes only where the window is as long without it.

@@ -43,7 +43,11 @@ def attempts(status: TrainingRunStatus, now: float, width: int, everything: bool
 
 
 def _why(one: Attempt, width: int, everything: bool) -> str:
-    parts = [one.node or "", f"safe to step {one.step:,}" if one.step is not None else "", one.message or ""]
+    parts = [
+        ", ".join(one.nodes) or one.node or "",
+        f"safe to step {one.step:,}" if one.step is not None else "",
+        one.message or "",
+    ]
     said = ", ".join(part for part in parts if part)
     room = max(width - 44, 24)
     return said if everything or len(said) <= 2 * room else f"{said[: 2 * room - 1]}…"
@@ -113,6 +117,9 @@ def remarks(status: TrainingRunStatus) -> Iterator[RenderableType]:
     """Nodes that are avoided, what was asked last, and warnings of the configuration."""
     if status.avoided_nodes:
         yield Text(f"Avoided nodes: {', '.join(status.avoided_nodes)}", "yellow")
+    for why in dict.fromkeys(status.avoided_because.values()):
+        nodes = [node for node, reason in status.avoided_because.items() if reason == why]
+        yield Text(f"  {', '.join(nodes)}: {why}", "dim")
     if status.answer:
         yield Text(f"Asked last: {status.answer}", "dim")
     yield from (Text(f"Warning: {one}", "yellow") for one in status.warnings)

@@ -93,11 +93,22 @@ def _besides(stage: StageStatus, width: int) -> Iterator[Text]:
     if stage.phase == "Running" and stage.kind in TRAINING:
         yield _curve(stage, width)
         yield from _measured(stage)
+    yield from _preflight(stage)
     ok = stage.phase in ("Succeeded", "Pending") or stage.reason in ("Running", "Started")
     if not ok and stage.message and stage.reason not in ("WaitingForStage", "WaitingForCheckpoints", "Suspended"):
         yield Text(f"{stage.name}: {stage.reason}: {stage.message}", STYLES[stage.phase])
     for note in stage.progress.notes if stage.progress is not None and stage.phase == "Running" else ():
         yield Text(f"{stage.name}: {note}", "yellow")
+
+
+def _preflight(stage: StageStatus) -> Iterator[Text]:
+    """What the last pre-flight came to, while the stage is not done."""
+    found = stage.preflight
+    if found is None or stage.phase == "Succeeded":
+        return
+    yield Text(f"{stage.name}: pre-flight of attempt {found.attempt}: {found.measured}", "dim")
+    if found.found:
+        yield Text(f"{stage.name}: found before attempt {found.attempt}: {found.found}", "yellow")
 
 
 def _measured(stage: StageStatus) -> Iterator[Text]:

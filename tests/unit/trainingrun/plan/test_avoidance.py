@@ -45,7 +45,8 @@ def test_the_second_failure_keeps_the_gang_away_from_the_node_and_says_so() -> N
     assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], ["node-2"])
     assert names_kept_away_from(world) == ["node-2"]
     assert [one.message for one in world.events if one.reason == "NodeAvoided"] == [
-        "Node node-2 has failed twice: gangs of this run are kept away from it from now on."
+        "Gangs of this run are kept away from node node-2 from now on. It has failed twice, the second time so: Node "
+        "node-2 of pod tiny-pretrain-a2-0 is not ready."
     ]
 
 
@@ -94,6 +95,7 @@ def test_the_list_of_avoided_nodes_is_bounded() -> None:
             loses(world, f"node-{number}")
     assert world.run.status.avoided_nodes == [f"node-{number}" for number in range(4, 20)]
     assert names_kept_away_from(world) == world.run.status.avoided_nodes
+    assert [*world.run.status.avoided_because] == world.run.status.avoided_nodes
 
 
 def test_the_only_node_is_used_again_when_there_is_no_other() -> None:
@@ -104,7 +106,7 @@ def test_the_only_node_is_used_again_when_there_is_no_other() -> None:
     attempt = world.settle().stage("pretrain").attempt
     world.wait(120)
     assert (world.stage("pretrain").phase, world.stage("pretrain").attempt) == ("Running", attempt + 1)
-    assert world.run.status.avoided_nodes == []
+    assert (world.run.status.avoided_nodes, world.run.status.avoided_because) == ([], {})
     assert "affinity" not in template(world)
     assert [one.message for one in world.events if one.reason == "NodeUsedAgain"] == [
         "Gangs of this run may use node node-1 again."
@@ -157,3 +159,45 @@ def test_a_node_that_the_preflight_names_is_avoided_at_once_whichever_pod_says_s
     assert (ended.cause, ended.node, ended.message) == ("BadNode", "node-7", words.message)
     assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], ["node-7"])
     assert names_kept_away_from(world) == ["node-7"]
+    assert world.run.status.avoided_because == {"node-7": words.message}
+
+
+def finds(world: World, reason: str, **output: Any) -> World:
+    """The first pod of the gang ends with such words."""
+    words = Result(75, reason, f"{reason} was found.", output=output)
+    world.change_pod("pretrain", 0, node="node-2", phase="Failed", exit_code=75, result=words).settle()
+    return world.wait(400).settle()
+
+
+def test_all_nodes_that_the_preflight_names_are_avoided_at_once_and_told_of_in_one_line() -> None:
+    world = finds(pretraining(), "BadNode", node="node-7", nodes=["node-7", "node-5"])
+    (ended, _) = [one for one in world.run.status.attempts if one.stage == "pretrain"]
+    assert (ended.node, ended.nodes) == ("node-7", ["node-7", "node-5"])
+    assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], ["node-7", "node-5"])
+    assert names_kept_away_from(world) == ["node-7", "node-5"]
+    assert [one.message for one in world.events if one.reason == "NodeAvoided"] == [
+        "Gangs of this run are kept away from nodes node-7 and node-5 from now on. BadNode was found."
+    ]
+
+
+def test_what_is_no_list_of_nodes_blames_as_an_older_image_does() -> None:
+    world = finds(pretraining(), "BadNode", node="node-7", nodes="node-5")
+    assert world.run.status.avoided_nodes == ["node-7"]
+    world = finds(pretraining(), "BadNode", nodes=[7, "", "x" * 300, "node-5", "node-5"])
+    assert world.run.status.avoided_nodes == ["node-5"]
+    world = finds(pretraining(), "BadNode")
+    assert world.run.status.avoided_nodes == ["node-2"], "that of the pod itself"
+
+
+def test_a_node_at_which_the_preflight_hangs_is_avoided_the_second_time() -> None:
+    world = finds(pretraining(), "PreflightTimeout", node="node-7", nodes=["node-7"])
+    assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == (["node-7"], [])
+    world = finds(world, "PreflightTimeout", node="node-7", nodes=["node-7"])
+    assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], ["node-7"])
+
+
+def test_a_preflight_that_hangs_for_no_known_reason_is_no_nodes_fault() -> None:
+    world = finds(finds(pretraining(), "PreflightTimeout"), "PreflightTimeout")
+    assert (world.run.status.suspected_nodes, world.run.status.avoided_nodes) == ([], [])
+    ended = next(one for one in world.run.status.attempts if one.cause == "PreflightTimeout")
+    assert ended.node == "node-2", "the pod's, for whoever looks for its log"

@@ -165,6 +165,20 @@ def test_the_status_stays_small_after_a_thousand_checkpoints_and_a_hundred_attem
     assert not world.step()
 
 
+def test_the_status_stays_small_when_an_image_names_as_many_nodes_as_it_can_again_and_again() -> None:
+    world = World(manifest(10_000)).settle().completes("tokenize").settle()
+    for attempt in range(25):
+        nodes = [f"{attempt}-{number}-{'n' * 240}" for number in range(20)]
+        words = Result(75, "BadNode", "¡ñß" * 400, step=attempt, output={"node": nodes[0], "nodes": nodes})
+        flown = {"measured": "¡ñß" * 400, "found": "¡ñß" * 600, "lowest": {"m" * 99: 1.0}}
+        world.reports("pretrain", step=attempt, total=900, checkpoint=attempt, preflight=flown).settle()
+        world.fails("pretrain", 75, words).settle().wait(400)
+    status = world.run.status
+    assert size(status) <= SIXTY_FOUR_KIB
+    assert (len(status.avoided_nodes), len(status.avoided_because), world.stage("pretrain").attempt) == (16, 16, 26)
+    assert not world.step()
+
+
 def test_a_status_that_is_too_long_loses_what_lies_on_the_volume_first() -> None:
     checkpoints = [CheckpointStatus(step=step, converted=True, scores=scores(step)) for step in range(40)]
     attempts = [Attempt(stage="pretrain", number=1, started_at="", message="x" * 1000) for _ in range(20)]

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
 from builders import SETTINGS, a_manifest, with_uid
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.stages import pretrain
@@ -30,6 +33,18 @@ def test_by_default_no_rise_is_bad_and_the_interval_is_fixed() -> None:
 def test_the_limit_of_a_rise_and_the_automatic_interval_reach_the_worker() -> None:
     spec, _ = told(badLoss={"spike": 3.0}, checkpoints={"interval": "auto"}, recovery={"meanTimeBetweenFailures": "1d"})
     assert (spec.loss_spike, spec.auto_interval, spec.seconds_between_failures) == (3.0, True, 86400.0)
+
+
+def test_the_preflights_floors_and_limit_reach_the_worker_and_leave_the_folder_where_it_is() -> None:
+    spec, folder = told(preflight={"shmFree": "8Gi", "timeout": "90s"})
+    assert spec.preflight == {"enabled": True, "timeout": 90.0, "floors": {"shmFree": 8 * 2.0**30}}
+    assert (told()[0].preflight["timeout"], folder) == (300.0, told()[1])
+
+
+@pytest.mark.parametrize("timeout", ["0s", "1.5h", "soon", "999999h"])
+def test_a_preflight_without_time_is_refused(timeout: str) -> None:
+    with pytest.raises(ValidationError, match="timeout"):
+        told(preflight={"timeout": timeout})
 
 
 def test_saves_are_in_the_background_unless_the_run_says_no_which_leaves_the_folder_where_it_is() -> None:

@@ -3,10 +3,10 @@
 Every rank of the gang has to call `measure`, since some of it is done together.
 """
 
+import dataclasses
 import functools
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,25 +15,33 @@ from typing import Any, Final
 import torch
 import torch.distributed as distributed
 
-from trainingrun_workers.contract import NODE_VARIABLE
 from trainingrun_workers.errors import BadConfig
-from trainingrun_workers.launched import LaunchedRank
+from trainingrun_workers.launched import LaunchedRank, node_name
+from trainingrun_workers.pretrain.preflight import health, nvml
 
 VOLUME_BYTES: Final = 4 * 2**20
 SHM: Final = Path("/dev/shm")  # noqa: S108 - the pod's own, of which only the room is asked
 
 
-def measure(rank: LaunchedRank, cpu: bool, folder: Path) -> dict[str, Any]:
-    """This rank's figures: rank, node, what its device is, and the measures that `judgement.MEASURES` names."""
+def measure(rank: LaunchedRank, cpu: bool, folder: Path, begin: Callable[[str], None]) -> dict[str, Any]:
+    """This rank's figures: rank, node, what its device is, and the measures that `judgement.MEASURES` names.
+
+    `begin` is told each part, one of `deadline.PARTS`, before it is done.
+    """
     device = torch.device("cpu") if cpu else torch.device("cuda", torch.cuda.current_device())
-    figures: dict[str, Any] = {"rank": rank.rank, "node": os.environ.get(NODE_VARIABLE) or socket.gethostname()}
+    figures: dict[str, Any] = {"rank": rank.rank, "node": node_name()}
+    begin("card")
     figures |= {} if cpu else _card(device)
+    begin("matmul")
     figures["matmulTflops"] = _matmul(device)
     if rank.local_rank == 0:
+        begin("volume")
         figures["shmFree"] = shutil.disk_usage(SHM).free
         figures["volumeMbs"] = _volume(folder / f".probe-{rank.rank}")
     if rank.world_size > 1:
+        begin("allReduce")
         figures["allReduceGbs"] = _all_reduce(device, rank.world_size)
+        begin("links")
         figures |= _edges(rank, device)
     return figures
 
@@ -42,7 +50,9 @@ def _card(device: torch.device) -> dict[str, Any]:
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         raise BadConfig("NoBfloat16", f"{torch.cuda.get_device_name(device)} has no bfloat16: ask for newer GPUs.")
     free, total = torch.cuda.mem_get_info(device)
-    return {"card": torch.cuda.get_device_name(device), "memoryFree": free, "memory": total}
+    figures = {"card": torch.cuda.get_device_name(device), "memoryFree": free, "memory": total}
+    found = nvml.health(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    return figures if found is None else figures | {health.KEY: dataclasses.asdict(found)}
 
 
 def _matmul(device: torch.device) -> float:

@@ -39,6 +39,21 @@ def training() -> World:
     return world.finishes_batch("evaluate")
 
 
+def test_what_a_preflight_measured_and_found_is_shown_with_the_nodes_that_are_avoided_and_why() -> None:
+    world = World(a_manifest("zagreus")).settle().completes("tokenize").settle()
+    flown = {"measured": "matrix product 100 TFLOP/s (median 600)", "found": "Nodes n1 and n3 let the gang down."}
+    world.reports("pretrain", step=0, total=900, preflight=flown)
+    words = Result(75, "BadNode", flown["found"], output={"node": "n1", "nodes": ["n1", "n3"]})
+    world.fails("pretrain", 75, words).settle()
+    said = drawn(RunView(world.manifest, NOW))
+    assert "pretrain: pre-flight of attempt 1: matrix product 100 TFLOP/s (median 600)" in said
+    assert "pretrain: found before attempt 1: Nodes n1 and n3 let the gang down." in said
+    assert "Avoided nodes: n1, n3\n  n1, n3: Nodes n1 and n3 let the gang down." in said
+    assert any("pretrain 1" in one and "BadNode" in one and "n1, n3" in one for one in said.splitlines())
+    done = world.wait(400).completes("pretrain").settle()
+    assert "pre-flight" not in drawn(RunView(done.manifest, NOW)), "of no matter any more"
+
+
 @pytest.fixture(scope="module")
 def run() -> dict[str, Any]:
     made = training().manifest
