@@ -102,7 +102,11 @@ def test_a_node_is_as_good_as_its_worst_rank() -> None:
     assert (found.nodes, "100 TFLOP/s" in found.message, "median is 600" in found.message) == (("n1",), True, True)
 
 
+def test_the_summary_tells_room_in_units_that_people_read() -> None:
+    assert summary(gang("shmFree", 2.0**33, 2.0**34)) == "free room in /dev/shm 8 GiB (median 12 GiB)"
+
+
 def test_the_summary_has_the_lowest_and_the_median() -> None:
     figures = gang("matmulTflops", 1, 2, 6)
-    assert summary(figures) == "matrix product 1 TFLOP/s (median 2)"
+    assert summary(figures) == "matrix product 1 TFLOP/s (median 2 TFLOP/s)"
     assert numbers(figures) == ({"matmulTflops": 1.0}, {"matmulTflops": 2.0})

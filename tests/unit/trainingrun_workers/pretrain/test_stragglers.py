@@ -33,6 +33,7 @@ def test_a_slow_rank_is_named_with_its_node_once_and_no_more_when_it_recovers() 
         "node's clocks, cooling and access to the volume."
     ]
     assert gang.stragglers.notes() == tuple(said)
+    assert gang.stragglers.named() == ({"rank": 3, "node": "gpu-1", "times": 1.6, "since": 61},)
     assert gang.lines(20, (1.0, 1.0, 1.0, 1.0)) == ["Rank 3 on node gpu-1 is as fast as the others again."]
     assert gang.stragglers.notes() == ()
     assert len(gang.lines(20, slow)) == 1, "named anew"

@@ -1,11 +1,13 @@
 """Ends a pre-flight that does not come to its end, and says where each rank was.
 
 Every rank notes what it does in torch's store, which rank 0's pod serves over TCP: neither the volume nor a collective
-is needed for it, as either may be what hangs. A thread of each rank waits for the limit, reads what all have noted, and
-ends the process, since the rank's own thread may wait in a call that nothing interrupts.
+is needed for it, as either may be what hangs. A thread of each rank waits for the limit, reads what all have noted,
+prints the rank's stacks into its log and ends the process, since the rank's own thread may wait in a call that nothing
+interrupts.
 """
 
 import datetime
+import faulthandler
 import json
 import os
 import threading
@@ -123,7 +125,8 @@ def limited(rank: LaunchedRank, node: str, seconds: float) -> Iterator[Callable[
 def _wait(places: "_Places", over: threading.Event, seconds: float) -> None:
     if not over.wait(seconds):
         found = places.of_all()
-        if not over.is_set():  # it has come to its end after all
+        if not over.is_set():  # else it has come to its end after all
+            faulthandler.dump_traceback()
             end_rank(places.rank, too_long(found, places.rank.world_size, seconds))
 
 

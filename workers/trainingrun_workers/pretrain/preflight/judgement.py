@@ -88,11 +88,15 @@ def summary(figures: Sequence[Figures]) -> str:
     """A line with each measure's lowest value and median, and what the cards count of errors."""
     lowest, medians = numbers(figures)
     parts = [
-        f"{one.words} {lowest[one.name]:.3g} {one.unit} (median {medians[one.name]:.3g})"
+        f"{one.words} {_short(lowest[one.name], one.unit)} (median {_short(medians[one.name], one.unit)})"
         for one in MEASURES
         if one.name in lowest
     ]
     return "; ".join([*parts, *health.summary(figures)])
+
+
+def _short(value: float, unit: str) -> str:
+    return f"{value / 2**30:.3g} GiB" if unit == "bytes" else f"{value:.3g} {unit}"
 
 
 def _low(measure: Measure, nodes: Mapping[str, float], floor: float | None, relative: bool) -> Verdict | None:
