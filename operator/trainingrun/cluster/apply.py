@@ -143,11 +143,16 @@ _EMPTY: Final = {
 
 
 def status_document(status: TrainingRunStatus) -> Object:
-    """A status as it is written: a stage's counters and lists only once they hold something."""
+    """A status as it is written: counters and lists of stages and attempts only once they hold something."""
     document: Object = status.model_dump(by_alias=True, exclude_none=True)
     for stage in document["stages"]:
         for name in [name for name, empty in _EMPTY.items() if stage.get(name) == empty]:
             del stage[name]
-        for name in [name for name in ("counts", "notes") if not stage.get("progress", {}).get(name, True)]:
+        for name in [
+            name for name in ("counts", "notes", "stragglers") if not stage.get("progress", {}).get(name, True)
+        ]:
             del stage["progress"][name]
+    for attempt in document["attempts"]:
+        if not attempt["nodes"]:
+            del attempt["nodes"]
     return document
