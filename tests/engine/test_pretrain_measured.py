@@ -75,11 +75,14 @@ def test_a_rank_that_is_slower_than_the_others_is_named_with_its_node_until_it_r
         time.sleep(0.03)
         os.kill(slow, signal.SIGCONT)
         time.sleep(0.01)
-    (note,) = snapshot(gang).notes
+    told = snapshot(gang)
+    (note,), (named,) = told.notes, told.stragglers
+    assert (named["rank"], named["node"], named["times"] >= 1.3) == (1, "gpu-2", True)
     assert note.startswith("Rank 1 on node gpu-2 takes ")
     assert "times as long as the others for its own work (since step " in note
 
     wait_until(lambda: not snapshot(gang).notes)
+    assert snapshot(gang).stragglers == ()
     log = pod.log.read_text()
     assert log.count(note) == 1, "once, not at every line of the curve"
     assert "Rank 1 on node gpu-2 is as fast as the others again." in log
