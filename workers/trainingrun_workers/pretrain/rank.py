@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from trainingrun_workers.pretrain.engines import check_engine, engine
 from trainingrun_workers.pretrain.token_folder import TokenFolder
 from trainingrun_workers.reporting import answer_file
 from trainingrun_workers.volume import Volume, read_marker
+from trainingrun_workers.watchdog import name_nodes, node_name
 
 LOGGER: Final = logging.getLogger("trainingrun_workers.pretrain.rank")  # not __main__, which nobody listens to
 NOTICEABLE: Final = 0.01  # of a source's tokens
@@ -101,6 +101,9 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     one.join(spec.cpu, TIMEOUT)
     flight_recorder.listen(rank.folder, rank.rank)
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
+    nodes = agreement.of_all(node_name())
+    if rank.local_rank == 0:
+        name_nodes(rank.folder, nodes)
     fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
     saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
@@ -120,7 +123,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
             curve=curve, log_every=_log_every(spec), meter=Meter(spec, agreement, trainer.model),
-            stragglers=Stragglers(agreement.of_all(_node())), notes=data.notes(),
+            stragglers=Stragglers(nodes), notes=data.notes(),
             profiling=Profiling(answer, stage_input.attempt, profiles, rank, agreement, spec.cpu),
         ).run()  # fmt: skip
     agreement.wait()
@@ -130,10 +133,6 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         int(ExitCode.DONE), "Completed", f"Trained {spec.total_steps} steps.", spec.total_steps,
         _output(spec, data, saving.complete, curve),
     )  # fmt: skip
-
-
-def _node() -> str:
-    return os.environ.get(contract.NODE_VARIABLE) or socket.gethostname()
 
 
 def _stands_in(spec: PretrainSpec) -> bool:
