@@ -82,7 +82,8 @@ def _dump(recorder: str, stacks: bool) -> dict[str, Any]:
         if group in world.pg_group_ranks  # not those that this rank is no member of
     }
     config = {name: one for name, one in (dump.get("pg_config") or {}).items() if name}
-    dump["pg_config"] = known | config
+    members = {name: config.get(name, one) | {"ranks": one["ranks"]} for name, one in known.items()}
+    dump["pg_config"] = config | members
     return dump
 
 
