@@ -88,21 +88,36 @@ def test_a_rank_that_is_slower_than_the_others_is_named_with_its_node_until_it_r
     assert "Rank 1 on node gpu-2 is as fast as the others again." in log
 
 
-def test_a_hang_names_the_rank_that_did_not_join_and_keeps_what_the_flight_recorder_holds(
-    gang: PretrainRun, tmp_path: Path
+@pytest.mark.parametrize("engine", ["nanotron", pytest.param("torch", marks=pytest.mark.long)])
+def test_a_hang_names_the_rank_and_the_node_that_the_other_pods_wait_for(
+    engine_python: EnginePython, tmp_path: Path, engine: str
 ) -> None:
-    slowly(gang).spec["hang_timeout"] = 5
-    result = gang.start(**silent_disk(tmp_path / "silent", rank=1, reads=60)).wait()
+    run = slowly(PretrainRun(engine_python("nanotron"), tmp_path, nodes=2, spec={"engine": engine, "hang_timeout": 5}))
+    master = {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": "29643"}
+    try:
+        disk = silent_disk(tmp_path / "silent", rank=1, reads=60)
+        pods = [run.start(0, TRAININGRUN_NODE_NAME="gpu-a", **master)]
+        pods += [run.start(1, TRAININGRUN_NODE_NAME="gpu-b", **master, **disk)]
+        results = [pod.wait() for pod in pods]
+    finally:
+        run.end()
 
-    assert (result.exit_code, result.reason) == (75, "Hang")
-    assert result.message.startswith("Rank 1 did not join gloo:all_reduce "), result.message
-    assert ", in which rank 0 waited for " in result.message
-    folder = gang.volume / RUN_FOLDER / "stacks/pretrain-a0-flight"
-    assert sorted(path.name for path in folder.iterdir()) == ["gloo_0", "gloo_1"]
-    reader = [str(gang.python), "-m", "torch.distributed.flight_recorder.fr_trace", str(folder), "-p", "gloo_"]
-    said = subprocess.run(reader, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    assert "collective: gloo:all_reduce" in said
-    assert "missing ranks: {1}" in said
+    assert [(one.exit_code, one.reason) for one in results] == [(75, "Hang")] * 2
+    (said,) = {one.message for one in results}
+    assert said.startswith("Rank 1 on node gpu-b did not join gloo:all_reduce "), said
+    assert ", in which rank 0 waited for " in said
+    stacks = run.volume / RUN_FOLDER / "stacks"
+    assert sorted(path.name for path in stacks.iterdir()) == [
+        "pretrain-a0-flight", "pretrain-a0-n0-r0.txt", "pretrain-a0-n0.json", "pretrain-a0-n1-r1.txt",
+        "pretrain-a0-n1.json",
+    ]  # fmt: skip
+    assert "pread" in (stacks / "pretrain-a0-n1-r1.txt").read_text(), "where it stands"
+    reader = [str(run.python), "-m", "torch.distributed.flight_recorder.fr_trace", f"{stacks}/pretrain-a0-flight"]
+    told = subprocess.run(
+        [*reader, "-p", "gloo_"], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert "collective: gloo:all_reduce" in told.stdout
+    assert "missing ranks: {1}" in told.stdout
 
 
 def events(folder: Path, rank: int) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import struct
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
 
-from trainingrun_workers.contract import NODE_VARIABLE, ExitCode, Result
+from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.errors import StageError, VolumeFull
 from trainingrun_workers.rank_output import SUFFIX, print_into
 
@@ -87,11 +86,6 @@ class LaunchedRank:
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{self.rank}.{kind}"
-
-
-def node_name() -> str:
-    """The name of the node that this process is on; without Kubernetes, of the machine."""
-    return os.environ.get(NODE_VARIABLE) or socket.gethostname()
 
 
 def run_rank(work: Callable[[LaunchedRank], Result]) -> NoReturn:

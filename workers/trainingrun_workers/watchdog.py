@@ -1,9 +1,13 @@
-"""Notices ranks that no longer step, and keeps their stacks before they are ended."""
+"""Notices ranks that no longer step, and keeps what tells why before they are ended."""
 
 import contextlib
+import json
+import logging
 import os
+import re
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,14 +15,23 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from trainingrun_workers import processes
+from trainingrun_workers.contract import NODE_VARIABLE
 from trainingrun_workers.errors import Retry
-from trainingrun_workers.flight_recorder import Flights, who_is_missing
+from trainingrun_workers.flight_recorder import Flight, Flights
+from trainingrun_workers.hangs.dumps import Dumps, PodDump, RankState
+from trainingrun_workers.hangs.finding import Sight, find
 from trainingrun_workers.launched import BEAT, STACK_SIGNAL, Activity
 from trainingrun_workers.volume import make_folder
 
 CHECK_SECONDS: Final = 0.5
 STACK_SECONDS: Final = 2.0
-FLIGHT_SECONDS: Final = 3.0
+FLIGHT_SECONDS: Final = 3.0  # to say how far a rank has come, and again for its record
+GATHER_SECONDS: Final = 10.0  # that the other pods have to leave what they know, from when this one has
+KEPT_FLIGHTS: Final = (
+    3  # attempts of a stage whose flight records stay: a record of 2000 collectives is a third of a megabyte
+)
+NODES_FILE: Final = "nodes.json"
+LOGGER: Final = logging.getLogger(__name__)
 # Compilation and the first collective take longer than a step; saving and loading are bound by the volume.
 LIMITS: Final[dict[Activity, Callable[[float], float]]] = {
     Activity.STARTING: lambda timeout: max(3 * timeout, 600.0),
@@ -30,16 +43,24 @@ LIMITS: Final[dict[Activity, Callable[[float], float]]] = {
 
 @dataclass(frozen=True)
 class HangRule:
-    """How long a rank may go without a step, and where its stack is kept: `<stacks>/<prefix>-r<rank>.txt`."""
+    """How long a rank may go without a step, and where its stack is kept: `<stacks>/<attempt>-n<node>-r<rank>.txt`."""
 
     timeout: float
     stacks: Path
-    prefix: str  # STAGE-aATTEMPT-nNODE
+    attempt: str  # STAGE-aATTEMPT
+    node: int = 0  # the pod's place in its gang
+    nodes: int = 1
+    ranks_per_node: int = 1
 
     @property
     def flights(self) -> Path:
         """Where all pods of the attempt keep what their flight recorders hold."""
-        return self.stacks / f"{self.prefix.rpartition('-n')[0]}-flight"
+        return self.stacks / f"{self.attempt}-flight"
+
+    @property
+    def dumps(self) -> Dumps:
+        """Where each pod leaves what it knows, for the others."""
+        return Dumps(self.stacks, self.attempt, self.nodes)
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,13 @@ class Beat:
     at: float  # seconds on the machine's monotonic clock
 
 
+def name_nodes(folder: Path, nodes: list[str]) -> None:
+    """Tell this pod's main process what nodes the ranks of the gang are on, by rank."""
+    temporary = folder / f"{NODES_FILE}.tmp"
+    temporary.write_text(json.dumps(nodes))
+    temporary.replace(folder / NODES_FILE)
+
+
 class Watchdog:
     """Looks at the heartbeats of this pod's ranks."""
 
@@ -61,49 +89,103 @@ class Watchdog:
         self._due = 0.0
 
     def check(self) -> None:
-        """Retry("Hang") when a rank has been silent for too long, once the stacks of all are kept."""
+        """Retry("Hang") when a rank has been silent for too long, or another pod has found so of its own.
+
+        By then the stacks of this pod's ranks are kept, and what the ranks of all pods wait in is told.
+        """
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + CHECK_SECONDS
-        beats = sorted(_beats(self._folder), key=lambda one: (one.step, one.at))  # who is behind stands first
+        beats = list(_beats(self._folder))
         if any(time.monotonic() - one.at > LIMITS[one.activity](self._rule.timeout) for one in beats):
-            self._give_up(beats[0])
+            self._give_up()
+        # What lies on the volume is only looked at by a pod that may hang itself: one whose ranks save for long may not
+        # notice for an hour what the others wait for.
+        quiet = any(time.monotonic() - one.at > self._rule.timeout / 2 for one in beats)
+        if self._rule.nodes > 1 and quiet and self._rule.dumps.nodes_that_left_one():
+            self._give_up()
 
-    def _give_up(self, behind: Beat) -> NoReturn:
-        silent, ranks = time.monotonic() - behind.at, processes.ranks(self._folder)
+    def _give_up(self) -> NoReturn:
+        beats, ranks = {one.rank: one for one in _beats(self._folder)}, processes.ranks(self._folder)
         flights = Flights(self._folder, ranks)
         said = flights.ask(FLIGHT_SECONDS, lambda rank: not processes.is_stopped(ranks[rank]))
-        missing = who_is_missing(said, ranks)
-        kept = self._keep_stacks()
-        recorded = self._keep_dumps(flights)
-        raise Retry(
-            "Hang",
-            f"{missing or f'Rank {behind.rank} was silent'} for {silent:.0f} s in step {behind.step + 1} "
-            f"({behind.activity.name.lower()}), longer than hangTimeout allows: the stacks of {kept} ranks are in "
-            f"{self._rule.stacks}{recorded}.",
+        states = {rank: _state(beats.get(rank), said.get(rank)) for rank in {*beats, *ranks}}
+        own = PodDump(self._rule.node, node_name(), states)
+        with _logged("What this pod knows of its hang"):
+            self._rule.dumps.leave(own)
+        # Before stacks are asked for, which wakes stopped ranks: the gang may go on then, unnoticed by other pods.
+        dumps = self._rule.dumps.gather(GATHER_SECONDS) if self._rule.nodes > 1 else {}
+        with _logged("Stacks and flight records of the ranks"):
+            self._keep_stacks()
+            self._keep_flights(flights)
+        raise Retry("Hang", self._sentence(Sight(dumps | {own.node: own}, self._names(), self._rule.ranks_per_node)))
+
+    def _sentence(self, sight: Sight) -> str:
+        found = find(sight)
+        state = sight.states.get(found.rank, RankState()) if found.rank is not None else RankState()
+        return (
+            f"{found.said} for {state.silent:.0f} s in step {state.step + 1} ({state.activity}), longer than "
+            f"hangTimeout allows{found.more}: stacks and records of the ranks are in {self._rule.stacks}, "
+            f"as {self._rule.attempt}-*."
         )
 
-    def _keep_dumps(self, flights: Flights) -> str:
-        """Keep what torchfrtrace reads, in one folder of all pods; yields where, as the end of a sentence."""
-        found = flights.dumps()
-        if not found:
-            return ""
-        make_folder(self._rule.flights)
+    def _names(self) -> tuple[str, ...]:
+        """The nodes' names as the ranks know them, "" where they had not met yet."""
+        try:
+            by_rank = json.loads((self._folder / NODES_FILE).read_text())
+            return tuple(by_rank[:: self._rule.ranks_per_node])
+        except FileNotFoundError:
+            return ("",) * self._rule.nodes
+
+    def _keep_flights(self, flights: Flights) -> None:
+        """Keep what torchfrtrace reads, in one folder of all pods, and that of the newest attempts alone."""
+        found = flights.dumps(FLIGHT_SECONDS)
+        if found:
+            make_folder(self._rule.flights)
         for name, path in found:
             shutil.copyfile(path, self._rule.flights / name)
-        return f", and what torch's flight recorder holds of their collectives in {self._rule.flights.name} there"
+        if self._rule.node == 0:
+            for old in _flights_of(self._rule)[:-KEPT_FLIGHTS]:
+                shutil.rmtree(old, ignore_errors=True)
 
-    def _keep_stacks(self) -> int:
+    def _keep_stacks(self) -> None:
         for process in processes.ranks(self._folder).values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, STACK_SIGNAL)
                 os.kill(process, signal.SIGCONT)  # a stopped process would not answer
         time.sleep(STACK_SECONDS)
-        written = [path for path in self._folder.glob("*.stacks") if path.stat().st_size]
         make_folder(self._rule.stacks)
-        for path in written:
-            shutil.copyfile(path, self._rule.stacks / f"{self._rule.prefix}-r{path.stem}.txt")
-        return len(written)
+        for path in self._folder.glob("*.stacks"):
+            if path.stat().st_size:
+                name = f"{self._rule.attempt}-n{self._rule.node}-r{path.stem}.txt"
+                shutil.copyfile(path, self._rule.stacks / name)
+
+
+def _flights_of(rule: HangRule) -> list[Path]:
+    """The folders of flight records of a stage, by attempt."""
+    stage = re.escape(rule.attempt.rpartition("-a")[0])
+    found = [(re.fullmatch(rf"{stage}-a(\d+)-flight", path.name), path) for path in rule.stacks.iterdir()]
+    return [path for _, path in sorted((int(match[1]), path) for match, path in found if match)]
+
+
+def node_name() -> str:
+    """The node that this pod is on, by its name in the cluster where it knows it."""
+    return os.environ.get(NODE_VARIABLE) or socket.gethostname()
+
+
+def _state(beat: Beat | None, flight: Flight | None) -> RankState:
+    if beat is None:
+        return RankState(flight=flight)
+    return RankState(beat.step, beat.activity.name.lower(), round(time.monotonic() - beat.at, 1), flight)
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Without the volume the sentence is told all the same."""
+    try:
+        yield
+    except OSError as error:
+        LOGGER.warning("%s could not be written: %s", what, error)
 
 
 def _beats(folder: Path) -> Iterator[Beat]:

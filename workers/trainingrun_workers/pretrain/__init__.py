@@ -32,7 +32,10 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     hang = HangRule(
         timeout=spec.hang_timeout,
         stacks=volume.path(stage_input.run_folder) / "stacks",
-        prefix=f"{stage_input.stage}-a{stage_input.attempt}-n{node_rank()}",
+        attempt=f"{stage_input.stage}-a{stage_input.attempt}",
+        node=node_rank(),
+        nodes=spec.nodes,
+        ranks_per_node=spec.processes_per_node,
     )
 
     def report(fields: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from trainingrun_workers.contract import PretrainSpec
 from trainingrun_workers.errors import BadConfig, Retry
-from trainingrun_workers.launched import node_name
+from trainingrun_workers.watchdog import node_name
 
 Windows = Callable[[int, int], Iterable[bytes]]  # the bytes of the run's samples from a number to before another
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from trainingrun_workers import contract, flight_recorder
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
-from trainingrun_workers.launched import Activity, LaunchedRank, node_name, run_rank
+from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
 from trainingrun_workers.pretrain.checkpoints import skips_before
 from trainingrun_workers.pretrain.curve import Curve
 from trainingrun_workers.pretrain.data_plan import DataPlan
@@ -17,6 +17,7 @@ from trainingrun_workers.pretrain.engines import check_engine, engine
 from trainingrun_workers.pretrain.token_folder import TokenFolder
 from trainingrun_workers.reporting import answer_file
 from trainingrun_workers.volume import Volume, read_marker
+from trainingrun_workers.watchdog import name_nodes, node_name
 
 LOGGER: Final = logging.getLogger("trainingrun_workers.pretrain.rank")  # not __main__, which nobody listens to
 NOTICEABLE: Final = 0.01  # of a source's tokens
@@ -100,6 +101,9 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     one.join(spec.cpu, TIMEOUT)
     flight_recorder.listen(rank.folder, rank.rank)
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
+    nodes = agreement.of_all(node_name())
+    if rank.local_rank == 0:
+        name_nodes(rank.folder, nodes)
     fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
     saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
@@ -119,7 +123,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
             spec=spec, rank=rank, agreement=agreement, saving=saving, trainer=trainer,
             micro_batches=batches.of_step, marker=lambda at: _marker(spec, data, trainer.ranks(), at),
             curve=curve, log_every=_log_every(spec), meter=Meter(spec, agreement, trainer.model),
-            stragglers=Stragglers(agreement.of_all(node_name())), notes=data.notes(),
+            stragglers=Stragglers(nodes), notes=data.notes(),
             profiling=Profiling(answer, stage_input.attempt, profiles, rank, agreement, spec.cpu),
         ).run()  # fmt: skip
     agreement.wait()

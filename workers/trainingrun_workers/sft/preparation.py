@@ -34,7 +34,8 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
     hang = HangRule(
         timeout=spec.hang_timeout,
         stacks=volume.path(stage_input.run_folder) / "stacks",
-        prefix=f"{stage_input.stage}-a{stage_input.attempt}-n0",
+        attempt=f"{stage_input.stage}-a{stage_input.attempt}",
+        ranks_per_node=spec.processes_per_node,
     )
 
     def report(fields: dict[str, Any]) -> None:

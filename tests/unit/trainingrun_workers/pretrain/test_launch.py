@@ -61,7 +61,7 @@ def test_how_long_a_rank_may_be_silent_depends_on_what_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, activity: Activity, age: float, hangs: bool
 ) -> None:
     monkeypatch.setattr("trainingrun_workers.watchdog.STACK_SECONDS", 0)
-    watchdog = Watchdog(tmp_path, HangRule(60, tmp_path / "stacks", "pretrain-a0-n0"))
+    watchdog = Watchdog(tmp_path, HangRule(60, tmp_path / "stacks", "pretrain-a0"))
     beat(tmp_path, activity, age)
 
     if not hangs:
@@ -76,4 +76,4 @@ def test_a_rank_that_has_just_started_has_no_beat_to_miss(tmp_path: Path) -> Non
     (tmp_path / "0.beat").touch()
     (tmp_path / "0.pid").write_text(str(os.getpid()))
 
-    Watchdog(tmp_path, HangRule(0, tmp_path / "stacks", "pretrain-a0-n0")).check()
+    Watchdog(tmp_path, HangRule(0, tmp_path / "stacks", "pretrain-a0")).check()

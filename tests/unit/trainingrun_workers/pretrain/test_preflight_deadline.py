@@ -29,14 +29,15 @@ def test_a_rank_that_no_longer_answers_is_named_where_all_are_at_the_same() -> N
 def test_where_all_wait_for_each_other_no_node_is_named_as_bad() -> None:
     found = too_long(places("links", "links", "links", "links"), 4, 300.0)
     assert found.message.startswith(
-        f"{LIMIT}: ranks 0, 1, 2 and 3 on nodes n0 and n1 were still at the links between nodes: look at the network"
+        f"{LIMIT}: ranks 0 and 1 on node n0 and ranks 2 and 3 on node n1 were still at the links between nodes: "
+        "look at the network"
     )
     assert found.output == {}
 
 
 def test_more_than_half_of_the_nodes_are_never_named() -> None:
     found = too_long(places("volume", "", "volume", "", "allReduce"), 6, 300.0)
-    assert "ranks 0 and 2 on nodes n0 and n1 were still at its file on the volume" in found.message
+    assert "rank 0 on node n0 and rank 2 on node n1 were still at its file on the volume" in found.message
     assert "nothing was heard of ranks 1, 3 and 5" in found.message
     assert found.output == {}
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from trainingrun_workers.contract import ExitCode, Result
+from trainingrun_workers.hangs.naming import listed, placed
 from trainingrun_workers.launched import LaunchedRank, end_rank
-from trainingrun_workers.pretrain.preflight.judgement import listed
 
 REASON: Final = "PreflightTimeout"
 DEFAULT_SECONDS: Final = 300.0  # for an input that names no limit
@@ -73,13 +73,15 @@ def too_long(places: Mapping[int, Place], ranks: int, limit: float) -> Result:
     others = [rank for rank in sorted(places) if rank not in behind]
     part = min((places[rank].part for rank in behind), key=ORDER.index)
     nodes = tuple(dict.fromkeys(places[rank].node for rank in behind))
-    message = f"{begun}: {_ranks(behind)} on {_nodes(nodes)} {_was(behind)} still at {PARTS[part]}"
+    message = (
+        f"{begun}: {placed(behind, lambda rank: f'on node {places[rank].node}')} {_was(behind)} still at {PARTS[part]}"
+    )
     message += "" if places[behind[0]].answers else " and did not answer any more"
     if others:
         farthest = max((places[rank].part for rank in others), key=ORDER.index)
-        message += f", while {_ranks(others)} {_was(others)} at {PARTS[farthest]}"
+        message += f", while {listed(others)} {_was(others)} at {PARTS[farthest]}"
     silent = [rank for rank in range(ranks) if rank not in places]
-    message += f"; nothing was heard of {_ranks(silent)}" if silent else ""
+    message += f"; nothing was heard of {listed(silent)}" if silent else ""
     few = bool(others) and 2 * len(nodes) <= len({one.node for one in places.values()})
     advice = ADVICE.get(part, "see the logs of these pods")
     return _words(f"{message}: {advice}.", nodes[:MOST_BLAMED] if few else ())
@@ -94,14 +96,6 @@ def _behind(places: Mapping[int, Place]) -> list[int]:
 def _words(message: str, nodes: tuple[str, ...]) -> Result:
     output = {"node": nodes[0], "nodes": [*nodes]} if nodes else {}
     return Result(int(ExitCode.RETRY), REASON, message, output=output)
-
-
-def _ranks(ranks: Sequence[int]) -> str:
-    return f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {listed([str(one) for one in ranks])}"
-
-
-def _nodes(nodes: Sequence[str]) -> str:
-    return f"node {nodes[0]}" if len(nodes) == 1 else f"nodes {listed(nodes)}"
 
 
 def _was(ranks: Sequence[int]) -> str:

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from trainingrun_workers.contract import PretrainSpec, StageInput
 from trainingrun_workers.errors import BadConfig, Retry
-from trainingrun_workers.launched import LaunchedRank, node_name
+from trainingrun_workers.launched import LaunchedRank
 from trainingrun_workers.pretrain.preflight.deadline import DEFAULT_SECONDS, limited
 from trainingrun_workers.pretrain.preflight.judgement import Verdict, judge, numbers, summary
 from trainingrun_workers.pretrain.preflight.measuring import measure
 from trainingrun_workers.volume import Volume, make_folder, write_atomic
+from trainingrun_workers.watchdog import node_name
 
 LOGGER: Final = logging.getLogger(__name__)
 MOST_BLAMED: Final = 16  # nodes in the last words, as many as the operator avoids

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trainingrun_workers.hangs.naming import enumerated
 from trainingrun_workers.pretrain.preflight import health
 
 OUTLIER: Final = 0.7  # of the others' median; healthy cards of a kind differ by a few percent
@@ -157,8 +158,7 @@ def listed(names: Sequence[str]) -> str:
     shown = [*names[:MOST_TOLD]]
     if len(names) > MOST_TOLD:
         shown[-1] = f"{len(names) - MOST_TOLD + 1} more"
-    *others, last = shown
-    return f"{', '.join(others)} and {last}" if others else last
+    return enumerated(shown)
 
 
 def _others(nodes: Mapping[str, float], left_out: Sequence[str]) -> float:

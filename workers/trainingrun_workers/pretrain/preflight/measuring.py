@@ -16,8 +16,9 @@ import torch
 import torch.distributed as distributed
 
 from trainingrun_workers.errors import BadConfig
-from trainingrun_workers.launched import LaunchedRank, node_name
+from trainingrun_workers.launched import LaunchedRank
 from trainingrun_workers.pretrain.preflight import health, nvml
+from trainingrun_workers.watchdog import node_name
 
 VOLUME_BYTES: Final = 4 * 2**20
 SHM: Final = Path("/dev/shm")  # noqa: S108 - the pod's own, of which only the room is asked
