@@ -17,6 +17,7 @@ from trainingrun_workers.pretrain.data_plan import DataPlan
 from trainingrun_workers.pretrain.engines import check_engine, engine
 from trainingrun_workers.pretrain.token_folder import TokenFolder
 from trainingrun_workers.reporting import answer_file
+from trainingrun_workers.torch_engine.ends import check_ends
 from trainingrun_workers.volume import Volume, read_marker
 
 LOGGER: Final = logging.getLogger("trainingrun_workers.pretrain.rank")  # not __main__, which nobody listens to
@@ -44,6 +45,7 @@ class Data:
         length = tokens["sequence_length"]
         folders = {source.folder for stage in spec.data for source in stage.sources}
         self._folders = {one: TokenFolder(volume.path(one), spec.token_bytes, length) for one in sorted(folders)}
+        check_ends(spec, self._folders.values())
         windows = {name: folder.windows for name, folder in self._folders.items()}
         self._plan = DataPlan(spec.data, windows, spec.tokens_per_step // length, spec.skips)
         self._length = length
