@@ -1,6 +1,7 @@
 """Notices ranks that no longer step, and keeps their stacks before they are ended."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from trainingrun_workers import processes
+from trainingrun_workers.background_write import BackgroundWrite, background_writes
 from trainingrun_workers.errors import Retry
 from trainingrun_workers.flight_recorder import Flights, who_is_missing
 from trainingrun_workers.launched import BEAT, STACK_SIGNAL, Activity
@@ -61,16 +63,20 @@ class Watchdog:
         self._due = 0.0
 
     def check(self) -> None:
-        """Retry("Hang") when a rank has been silent for too long, once the stacks of all are kept."""
+        """Retry("Hang") when a rank was silent, or has written behind training, for too long; stacks are kept first."""
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + CHECK_SECONDS
         beats = sorted(_beats(self._folder), key=lambda one: (one.step, one.at))  # who is behind stands first
         if any(time.monotonic() - one.at > LIMITS[one.activity](self._rule.timeout) for one in beats):
-            self._give_up(beats[0])
+            self._give_up(functools.partial(_silent, beats[0], time.monotonic() - beats[0].at))
+        for write in background_writes(self._folder):
+            if time.monotonic() - write.since > LIMITS[Activity.SAVING](self._rule.timeout):
+                self._give_up(functools.partial(_late, write, time.monotonic() - write.since))
 
-    def _give_up(self, behind: Beat) -> NoReturn:
-        silent, ranks = time.monotonic() - behind.at, processes.ranks(self._folder)
+    def _give_up(self, words: Callable[[str | None], str]) -> NoReturn:
+        """`words` makes a sentence's beginning of who is missing, by the flight recorders."""
+        ranks = processes.ranks(self._folder)
         flights = Flights(self._folder, ranks)
         said = flights.ask(FLIGHT_SECONDS, lambda rank: not processes.is_stopped(ranks[rank]))
         missing = who_is_missing(said, ranks)
@@ -78,9 +84,8 @@ class Watchdog:
         recorded = self._keep_dumps(flights)
         raise Retry(
             "Hang",
-            f"{missing or f'Rank {behind.rank} was silent'} for {silent:.0f} s in step {behind.step + 1} "
-            f"({behind.activity.name.lower()}), longer than hangTimeout allows: the stacks of {kept} ranks are in "
-            f"{self._rule.stacks}{recorded}.",
+            f"{words(missing)}, longer than hangTimeout allows: the stacks of {kept} ranks are in {self._rule.stacks}"
+            f"{recorded}.",
         )
 
     def _keep_dumps(self, flights: Flights) -> str:
@@ -104,6 +109,15 @@ class Watchdog:
         for path in written:
             shutil.copyfile(path, self._rule.stacks / f"{self._rule.prefix}-r{path.stem}.txt")
         return len(written)
+
+
+def _silent(behind: Beat, seconds: float, missing: str | None) -> str:
+    activity = behind.activity.name.lower()
+    return f"{missing or f'Rank {behind.rank} was silent'} for {seconds:.0f} s in step {behind.step + 1} ({activity})"
+
+
+def _late(write: BackgroundWrite, seconds: float, _: str | None) -> str:
+    return f"Checkpoint {write.step} has been written behind training for {seconds:.0f} s into {write.folder}"
 
 
 def _beats(folder: Path) -> Iterator[Beat]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers import contract, flight_recorder
+from trainingrun_workers.background_write import WriteSign
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
@@ -105,7 +106,8 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     agreement, claim = Agreement(), Claim.of(stage_input, volume)
     fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
-    saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
+    sign = WriteSign(rank.folder, rank.rank)
+    saving = Saving(spec, claim, volume, agreement, answer, rank.local_rank == 0, sign)
     newest = saving.newest()
     step = newest[0] if newest else 0
     if newest:
