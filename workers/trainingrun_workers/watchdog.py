@@ -16,11 +16,13 @@ from trainingrun_workers.background_write import BackgroundWrite, background_wri
 from trainingrun_workers.errors import Retry
 from trainingrun_workers.flight_recorder import Flights, who_is_missing
 from trainingrun_workers.launched import BEAT, STACK_SIGNAL, Activity
+from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.volume import make_folder
 
 CHECK_SECONDS: Final = 0.5
 STACK_SECONDS: Final = 2.0
 FLIGHT_SECONDS: Final = 3.0
+KEEP_SECONDS: Final = VOLUME_SECONDS
 # Compilation and the first collective take longer than a step; saving and loading are bound by the volume.
 LIMITS: Final[dict[Activity, Callable[[float], float]]] = {
     Activity.STARTING: lambda timeout: max(3 * timeout, 600.0),
@@ -80,13 +82,12 @@ class Watchdog:
         flights = Flights(self._folder, ranks)
         said = flights.ask(FLIGHT_SECONDS, lambda rank: not processes.is_stopped(ranks[rank]))
         missing = who_is_missing(said, ranks)
-        kept = self._keep_stacks()
-        recorded = self._keep_dumps(flights)
-        raise Retry(
-            "Hang",
-            f"{words(missing)}, longer than hangTimeout allows: the stacks of {kept} ranks are in {self._rule.stacks}"
-            f"{recorded}.",
-        )
+        self._ask_for_stacks()
+        try:  # a volume that no longer answers may be why they hang
+            kept = within(KEEP_SECONDS, lambda: self._keep_stacks() + self._keep_dumps(flights))
+        except OSError as error:
+            kept = f"their stacks could not be kept on the volume ({error})"
+        raise Retry("Hang", f"{words(missing)}, longer than hangTimeout allows: {kept}.")
 
     def _keep_dumps(self, flights: Flights) -> str:
         """Keep what torchfrtrace reads, in one folder of all pods; yields where, as the end of a sentence."""
@@ -98,17 +99,19 @@ class Watchdog:
             shutil.copyfile(path, self._rule.flights / name)
         return f", and what torch's flight recorder holds of their collectives in {self._rule.flights.name} there"
 
-    def _keep_stacks(self) -> int:
+    def _ask_for_stacks(self) -> None:
         for process in processes.ranks(self._folder).values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, STACK_SIGNAL)
                 os.kill(process, signal.SIGCONT)  # a stopped process would not answer
         time.sleep(STACK_SECONDS)
+
+    def _keep_stacks(self) -> str:
         written = [path for path in self._folder.glob("*.stacks") if path.stat().st_size]
         make_folder(self._rule.stacks)
         for path in written:
             shutil.copyfile(path, self._rule.stacks / f"{self._rule.prefix}-r{path.stem}.txt")
-        return len(written)
+        return f"the stacks of {len(written)} ranks are in {self._rule.stacks}"
 
 
 def _silent(behind: Beat, seconds: float, missing: str | None) -> str:
