@@ -121,7 +121,7 @@ def case(alert: str, of: dict[str, str], minute: int, labels: dict[str, str] | N
 def run_cases(folder: Path, content: dict[str, Any], tests: list[dict[str, Any]]) -> str:
     write_rules(folder, content)
     file = folder / "cases.yaml"
-    # Without an order promtool takes the groups as they come, and an alert sees its recorded series a minute late or not.
+    # Without an order promtool takes the groups as they come, and an alert sees a recorded series a minute late or not.
     order = [group["name"] for group in content["groups"]]
     said = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "group_eval_order": order, "tests": tests}
     file.write_text(yaml.safe_dump(said))

@@ -133,6 +133,14 @@ def test_a_finished_training_does_not_go_back() -> None:
     assert "stage pretrain is complete; start a new run" in (world.run.status.answer or "")
 
 
+def test_an_attempt_that_has_not_reported_is_waited_for_before_an_older_checkpoint_is_chosen() -> None:
+    world = asks(pretraining().fails("pretrain", 1).wait(6), "retry pretrain 1")
+    assert (world.stage("pretrain").phase, world.stage("pretrain").attempt) == ("Running", 2)
+    asks(world, "restart-from 200 0 1")
+    assert (world.run.status.answer or "").endswith("known are 300, and all others once it trains and reports.")
+    assert world.stage("pretrain").attempt == 2
+
+
 def test_a_suspended_run_goes_back_when_it_is_resumed() -> None:
     world = pretraining()
     world.edit(suspend=True)
