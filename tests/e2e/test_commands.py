@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from e2e import volume
 from e2e.installation import RELEASE, SYSTEM_NAMESPACE, environment, run
+from e2e.test_faults import has_each_step_once
 from e2e.trial import CLAIM, NAMESPACE, REPOSITORY, Trial
 
 TOGETHER = os.pathsep.join(str(REPOSITORY / part) for part in ("operator", "workers"))
-STEPS = 400
+STEPS = 300
 
 
 def trainingrun(*words: str, code: int = 0) -> str:
@@ -30,7 +32,9 @@ def checkpoint(trial: Trial) -> int:
     return int((trial.stage("pretrain").get("progress") or {}).get("checkpoint") or 0)
 
 
-def test_a_run_is_suspended_resumed_sent_back_and_what_it_made_is_freed(trial: Callable[..., Trial]) -> None:
+def test_a_run_is_suspended_resumed_sent_back_and_what_it_made_is_freed(
+    trial: Callable[..., Trial], data: volume.Visit
+) -> None:
     made = trial("commanded", steps=STEPS, seed=317)
     made.spec["pretrain"]["config"]["checkpoints"]["checkpoint_interval"] = 50
     made.spec["pretrain"]["checkpoints"] = {"keepLast": 20}
@@ -40,17 +44,21 @@ def test_a_run_is_suspended_resumed_sent_back_and_what_it_made_is_freed(trial: C
     said = trainingrun("suspend", made.name, "--yes")
     assert "pretrain" in said and "trainingrun resume commanded" in said
     made.until_phase("Suspended", 120)
+    made.until("its pods are gone", lambda: not made.pods("pretrain"), 60)
+    saved = data.sh(f"ls {made.stage('pretrain')['folder']}/checkpoints | grep ^step- | sort | tail -1").strip()
+    assert int(saved.removeprefix("step-")) > 50, "it saves before it stands still"
     assert "Suspended" in trainingrun("status", made.name)
     assert "pretrain" in trainingrun("resume", made.name, "--yes")
-    made.until("its second attempt trains", lambda: trains(made, 2), 180)
+    made.until_trains("pretrain", 2, 180)
 
     said = trainingrun("restart-from", made.name, "50", "--yes")
     assert "step" in said
-    made.until("it goes on from step 50", lambda: trains(made, 3), 180)
-    assert "step 400/400" not in trainingrun("logs", made.name, "pretrain", "--rank", "0")
+    made.until_trains("pretrain", 3, 180)
+    assert "step 300/300" not in trainingrun("logs", made.name, "pretrain", "--rank", "0")
     made.until_stage("pretrain", "Succeeded", 300)
     assert "complete" in failure("restart-from", made.name, "50", "--yes")
     assert "complete" in failure("retry", made.name, "pretrain", "--yes")
+    assert has_each_step_once(made, data)
 
     folder = made.stage("pretrain")["folder"]
     assert folder in listed()
@@ -58,17 +66,6 @@ def test_a_run_is_suspended_resumed_sent_back_and_what_it_made_is_freed(trial: C
     freed = json.loads(trainingrun("gc", CLAIM, "--older-than", "0", "--yes", "-o", "json"))
     assert folder in freed["removed"]
     assert folder not in listed()
-
-
-def trains(trial: Trial, number: int) -> bool:
-    """Whether this attempt of pretraining has reported steps of its own.
-
-    A stage that is about to start still tells what the attempt before it had said.
-    """
-    status, stage = trial.status(), trial.stage("pretrain")
-    began = [one["startedAt"] for one in status["attempts"] if (one["stage"], one["number"]) == ("pretrain", number)]
-    progress = stage["progress"]
-    return bool(began) and progress["advancedAt"] > began[0] and 0 < progress["step"] < STEPS
 
 
 def failure(*words: str) -> str:

@@ -124,6 +124,21 @@ class Trial:
             f"step {step}", lambda: (self.stage("pretrain").get("progress") or {}).get("step", 0) >= step, seconds
         )
 
+    def until_trains(self, name: str, number: int, seconds: float) -> None:
+        """Wait until this attempt of a stage has reported a step of its own, and not its last.
+
+        A stage that is about to start still tells what the attempt before it had said.
+        """
+
+        def trains() -> bool:
+            attempts, progress = self.status().get("attempts", []), self.stage(name).get("progress") or {}
+            began = [one["startedAt"] for one in attempts if (one["stage"], one["number"]) == (name, number)]
+            return bool(
+                began and progress and progress["advancedAt"] > began[0] and 0 < progress["step"] < progress["total"]
+            )
+
+        self.until(f"attempt {number} of {name} trains", trains, seconds)
+
     def pods(self, stage: str) -> list[dict[str, Any]]:
         """The stage's pods that are there."""
         selector = f"trainingrun.dev/run={self.name},trainingrun.dev/stage={stage}"
