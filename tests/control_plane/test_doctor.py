@@ -13,6 +13,7 @@ from builders import a_manifest
 from control_plane.api import Api, Object
 from control_plane.conftest import create_node
 from control_plane.operator_process import render_chart
+from manifest_changes import CUSTOM_PRETRAIN
 from trainingrun.cli import main
 
 Doctor = Callable[..., tuple[int, dict[str, list[Object]]]]
@@ -140,6 +141,17 @@ def test_a_run_has_room_on_the_nodes_but_not_in_the_quota(api: Api, team: str, d
         "ResourceQuota small allows 8 requests.nvidia.com/gpu, but stage pretrain wants 16."
     ]
     assert levels(found, "room") == ["ok"]
+
+
+def test_a_run_whose_engine_the_chart_has_no_image_for_is_named(api: Api, team: str, doctor: Doctor) -> None:
+    run = a_manifest("own", pretrain=CUSTOM_PRETRAIN, evaluate=None, variants=[])
+    run["metadata"]["namespace"] = team
+    api.create(run)
+    code, found = doctor(api.kubeconfig, team)
+    assert (code, levels(found, "engines")) == (1, ["fail"])
+    assert "Run own names the custom engine " in found["engines"][0]["message"]
+    api.delete("TrainingRun", "own", team)
+    assert "engines" not in doctor(api.kubeconfig, team)[1]
 
 
 def test_somebody_without_rights_is_told_which_and_no_more_is_concluded(

@@ -72,6 +72,7 @@ def make_tokens(folder: Path, tokens: int, seed: int) -> None:
     ids = [0]
     while len(ids) < tokens:
         ids.append((ids[-1] * 5 + 3) % VOCABULARY if draw.random() < 0.9 else draw.randrange(VOCABULARY))
+    ids[-1] = 0  # as each token file ends with an end of text
     (folder / "00000.ds").write_bytes(array.array("H", ids).tobytes())
     mark_complete(folder, {"tokens": len(ids), "files": ["00000.ds"]})
 

@@ -100,6 +100,12 @@ def test_a_tokenizer_with_more_ids_than_the_model_is_refused(pods: Pods, volume:
     assert f"room for {ids - 1:,}" in result.message
 
 
+def test_a_model_that_cuts_documents_at_another_id_is_refused(pods: Pods, volume: Volume) -> None:
+    result = refused(pods, volume, spec(end_of_text=7))
+    assert (result.exit_code, result.reason) == (78, "EndOfTextDiffers")
+    assert "eos_token_id is 7" in result.message
+
+
 def test_a_claim_without_room_for_the_estimate_is_refused_with_figures(pods: Pods, volume: Volume) -> None:
     result = refused(pods, volume, spec(claim_bytes=100_000))
     assert (result.exit_code, result.reason) == (78, "ClaimTooSmall")

@@ -100,6 +100,17 @@ def test_cut_by_tensors_and_recomputed_the_loss_is_the_same(engine_python: Engin
     assert furthest(trained("alone", False), trained("tensors", True)) < 1e-4
 
 
+def test_masks_after_an_id_that_ends_no_document_are_refused_before_a_step(
+    engine_python: EnginePython, tmp_path: Path
+) -> None:
+    run = torch_run(engine_python("nanotron"), tmp_path)
+    run.config["model"]["model_config"] |= {"_use_doc_masking": True, "eos_token_id": 2}
+    result = run.run()
+    assert (result.exit_code, result.reason) == (78, "EndOfTextDiffers")
+    assert "eos_token_id is 2" in result.message
+    assert "end with id 0" in result.message
+
+
 def furthest(one: PretrainRun, two: PretrainRun) -> float:
     """How far apart the losses of a step are at most."""
     return max(abs(a["loss"] - b["loss"]) for a, b in zip(one.curve(), two.curve(), strict=True))

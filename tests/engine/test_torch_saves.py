@@ -1,5 +1,6 @@
 """Checkpoints of the torch engine, written while training goes on: the same bits, and whole or not there."""
 
+import json
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from engine.pretrain_runs import FOLDER, WORKERS, Pod, PretrainRun, kill, torch_run, wait_until
+from engine.pretrain_runs import FOLDER, RUN_FOLDER, WORKERS, Pod, PretrainRun, kill, torch_run, wait_until
 from engine.slow_disk import slow_disk
 from engine.test_torch_engine import unfinished, weights
 from trainingrun_workers.claim import Claim
@@ -41,6 +42,31 @@ def late(folder: Path) -> dict[str, str]:
     """The environment of a pod that begins to write a checkpoint some steps after its making."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(PROGRAM.format(seconds=LATE))
+    return {"PYTHONPATH": f"{folder}:{WORKERS}"}
+
+
+# A write that never comes back, and seconds in place of the hour that one may take.
+HANGING: Final = """
+import os, time
+
+from trainingrun_workers import watchdog
+
+watchdog.LIMITS[watchdog.Activity.SAVING] = lambda timeout: 3.0
+make = os.mkdir
+
+def mkdir(path, *rest, **named):
+    if os.environ.get("RANK") == "{rank}" and os.path.basename(path) == "state":
+        time.sleep(3600)
+    make(path, *rest, **named)
+
+os.mkdir = mkdir
+"""
+
+
+def hanging(folder: Path, rank: int) -> dict[str, str]:
+    """The environment of a pod one rank of which never ends writing its part of a checkpoint."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HANGING.format(rank=rank))
     return {"PYTHONPATH": f"{folder}:{WORKERS}"}
 
 
@@ -174,6 +200,25 @@ def test_a_volume_that_fills_up_while_one_is_written_loses_nothing(
         assert weights(run, 12) == weights(at_once, 12)
     finally:
         subprocess.run(["umount", "--lazy", volume], check=True)
+
+
+def test_a_writer_that_hangs_while_steps_go_on_is_told_of_and_ends_the_attempt(
+    endless: PretrainRun, tmp_path: Path
+) -> None:
+    result = endless.run(**hanging(tmp_path / "hanging", rank=1))
+    assert (result.exit_code, result.reason) == (75, "Hang")
+    where = f"{endless.store.folder}/.unfinished-uid-1-a0-step-00000000"
+    assert re.match(
+        rf"Checkpoint 0 has been written behind training for \d+ s into {where}, longer than", result.message
+    )
+    assert "longer than hangTimeout allows: the stacks of 2 ranks are in " in result.message
+    assert len(endless.curve()) > 2, "steps went on meanwhile"
+    stacks = endless.volume / RUN_FOLDER / "stacks/pretrain-a0-n0-r1.txt"
+    assert "in mkdir" in stacks.read_text(), "where the writer waits"
+    reported = endless.volume / RUN_FOLDER / "snapshots/pretrain-a0-0.json"
+    (note,) = json.loads(reported.read_text())["notes"]
+    assert note.startswith("Checkpoint 0 has been written behind training for more than ")
+    assert endless.store.complete() == (), "nothing of it counts"
 
 
 def _log(run: PretrainRun) -> str:

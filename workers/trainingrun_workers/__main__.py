@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 from trainingrun_workers import contract
 from trainingrun_workers.contract import Result, StageInput
 from trainingrun_workers.errors import BadConfig, Preempted, StageError, VolumeFull, wrong_image
+from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.pod_log import Output, log_file
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, write_atomic
@@ -90,7 +91,7 @@ class LastWords:
         if self.file:
             full = json.dumps(dataclasses.asdict(result), sort_keys=True, indent=1)
             file = self.file
-            self._write(lambda text: write_atomic(file, text), full)
+            self._write(lambda text: within(VOLUME_SECONDS, lambda: write_atomic(file, text)), full)
         return result.exit_code
 
     def crashed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,21 +15,23 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from trainingrun_workers import processes
+from trainingrun_workers.background_write import BackgroundWrite, background_writes
 from trainingrun_workers.contract import NODE_VARIABLE
 from trainingrun_workers.errors import Retry
 from trainingrun_workers.flight_recorder import Flight, Flights
 from trainingrun_workers.hangs.dumps import Dumps, PodDump, RankState
 from trainingrun_workers.hangs.finding import Sight, find
 from trainingrun_workers.launched import BEAT, STACK_SIGNAL, Activity
+from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.volume import make_folder
 
 CHECK_SECONDS: Final = 0.5
 STACK_SECONDS: Final = 2.0
 FLIGHT_SECONDS: Final = 3.0  # to say how far a rank has come, and again for its record
 GATHER_SECONDS: Final = 10.0  # that the other pods have to leave what they know, from when this one has
-KEPT_FLIGHTS: Final = (
-    3  # attempts of a stage whose flight records stay: a record of 2000 collectives is a third of a megabyte
-)
+KEEP_SECONDS: Final = VOLUME_SECONDS
+# Attempts of a stage whose flight records stay: a record of 2000 collectives is a third of a megabyte.
+KEPT_FLIGHTS: Final = 3
 NODES_FILE: Final = "nodes.json"
 LOGGER: Final = logging.getLogger(__name__)
 # Compilation and the first collective take longer than a step; saving and loading are bound by the volume.
@@ -89,7 +91,7 @@ class Watchdog:
         self._due = 0.0
 
     def check(self) -> None:
-        """Retry("Hang") when a rank has been silent for too long, or another pod has found so of its own.
+        """Retry("Hang") when a rank was silent, or has written behind training, for too long, or another pod gave up.
 
         By then the stacks of this pod's ranks are kept, and what the ranks of all pods wait in is told.
         """
@@ -99,35 +101,56 @@ class Watchdog:
         beats = list(_beats(self._folder))
         if any(time.monotonic() - one.at > LIMITS[one.activity](self._rule.timeout) for one in beats):
             self._give_up()
+        for write in background_writes(self._folder):
+            if time.monotonic() - write.since > LIMITS[Activity.SAVING](self._rule.timeout):
+                self._give_up(write)
         # What lies on the volume is only looked at by a pod that may hang itself: one whose ranks save for long may not
         # notice for an hour what the others wait for.
         quiet = any(time.monotonic() - one.at > self._rule.timeout / 2 for one in beats)
-        if self._rule.nodes > 1 and quiet and self._rule.dumps.nodes_that_left_one():
+        if self._rule.nodes > 1 and quiet and self._another_gave_up():
             self._give_up()
 
-    def _give_up(self) -> NoReturn:
+    def _another_gave_up(self) -> bool:
+        try:
+            return bool(within(KEEP_SECONDS, self._rule.dumps.nodes_that_left_one))
+        except OSError:
+            return False
+
+    def _give_up(self, late: BackgroundWrite | None = None) -> NoReturn:
+        late_for = 0.0 if late is None else time.monotonic() - late.since
         beats, ranks = {one.rank: one for one in _beats(self._folder)}, processes.ranks(self._folder)
         flights = Flights(self._folder, ranks)
         said = flights.ask(FLIGHT_SECONDS, lambda rank: not processes.is_stopped(ranks[rank]))
         states = {rank: _state(beats.get(rank), said.get(rank)) for rank in {*beats, *ranks}}
         own = PodDump(self._rule.node, node_name(), states)
-        with _logged("What this pod knows of its hang"):
-            self._rule.dumps.leave(own)
-        # Before stacks are asked for, which wakes stopped ranks: the gang may go on then, unnoticed by other pods.
-        dumps = self._rule.dumps.gather(GATHER_SECONDS) if self._rule.nodes > 1 else {}
-        with _logged("Stacks and flight records of the ranks"):
-            self._keep_stacks()
-            self._keep_flights(flights)
-        raise Retry("Hang", self._sentence(Sight(dumps | {own.node: own}, self._names(), self._rule.ranks_per_node)))
+        dumps: dict[int, PodDump | None] = {}
+        kept = f"stacks and records of the ranks are in {self._rule.stacks}, as {self._rule.attempt}-*"
+        try:  # a volume that no longer answers may be why they hang
+            # Before stacks are asked for, which wakes stopped ranks: the gang may go on then, unnoticed by other pods.
+            dumps = within(KEEP_SECONDS, lambda: self._exchange(own))
+            self._ask_for_stacks()
+            within(KEEP_SECONDS, lambda: self._keep(flights))
+        except OSError as error:
+            kept = f"their stacks could not be kept on the volume ({error})"
+        if late is None:
+            words = self._words(Sight(dumps | {own.node: own}, self._names(), self._rule.ranks_per_node))
+        else:
+            words = _late(late, late_for), ""
+        raise Retry("Hang", f"{words[0]}, longer than hangTimeout allows{words[1]}: {kept}.")
 
-    def _sentence(self, sight: Sight) -> str:
+    def _exchange(self, own: PodDump) -> dict[int, PodDump | None]:
+        """Leave what this pod knows, and wait for a while for what the others do."""
+        try:
+            self._rule.dumps.leave(own)
+        except OSError as error:  # without it the sentence is told all the same
+            LOGGER.warning("What this pod knows of its hang could not be written: %s", error)
+        return self._rule.dumps.gather(GATHER_SECONDS) if self._rule.nodes > 1 else {}
+
+    def _words(self, sight: Sight) -> tuple[str, str]:
+        """Who is missing for how long, and what else is to be said."""
         found = find(sight)
         state = sight.states.get(found.rank, RankState()) if found.rank is not None else RankState()
-        return (
-            f"{found.said} for {state.silent:.0f} s in step {state.step + 1} ({state.activity}), longer than "
-            f"hangTimeout allows{found.more}: stacks and records of the ranks are in {self._rule.stacks}, "
-            f"as {self._rule.attempt}-*."
-        )
+        return f"{found.said} for {state.silent:.0f} s in step {state.step + 1} ({state.activity})", found.more
 
     def _names(self) -> tuple[str, ...]:
         """The nodes' names as the ranks know them, "" where they had not met yet."""
@@ -137,8 +160,20 @@ class Watchdog:
         except FileNotFoundError:
             return ("",) * self._rule.nodes
 
-    def _keep_flights(self, flights: Flights) -> None:
-        """Keep what torchfrtrace reads, in one folder of all pods, and that of the newest attempts alone."""
+    def _ask_for_stacks(self) -> None:
+        for process in processes.ranks(self._folder).values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, STACK_SIGNAL)
+                os.kill(process, signal.SIGCONT)  # a stopped process would not answer
+        time.sleep(STACK_SECONDS)
+
+    def _keep(self, flights: Flights) -> None:
+        """Keep the stacks, and what torchfrtrace reads in one folder of all pods: that of the newest attempts alone."""
+        make_folder(self._rule.stacks)
+        for path in self._folder.glob("*.stacks"):
+            if path.stat().st_size:
+                name = f"{self._rule.attempt}-n{self._rule.node}-r{path.stem}.txt"
+                shutil.copyfile(path, self._rule.stacks / name)
         found = flights.dumps(FLIGHT_SECONDS)
         if found:
             make_folder(self._rule.flights)
@@ -148,17 +183,9 @@ class Watchdog:
             for old in _flights_of(self._rule)[:-KEPT_FLIGHTS]:
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _keep_stacks(self) -> None:
-        for process in processes.ranks(self._folder).values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, STACK_SIGNAL)
-                os.kill(process, signal.SIGCONT)  # a stopped process would not answer
-        time.sleep(STACK_SECONDS)
-        make_folder(self._rule.stacks)
-        for path in self._folder.glob("*.stacks"):
-            if path.stat().st_size:
-                name = f"{self._rule.attempt}-n{self._rule.node}-r{path.stem}.txt"
-                shutil.copyfile(path, self._rule.stacks / name)
+
+def _late(write: BackgroundWrite, seconds: float) -> str:
+    return f"Checkpoint {write.step} has been written behind training for {seconds:.0f} s into {write.folder}"
 
 
 def _flights_of(rule: HangRule) -> list[Path]:
@@ -177,15 +204,6 @@ def _state(beat: Beat | None, flight: Flight | None) -> RankState:
     if beat is None:
         return RankState(flight=flight)
     return RankState(beat.step, beat.activity.name.lower(), round(time.monotonic() - beat.at, 1), flight)
-
-
-@contextlib.contextmanager
-def _logged(what: str) -> Iterator[None]:
-    """Without the volume the sentence is told all the same."""
-    try:
-        yield
-    except OSError as error:
-        LOGGER.warning("%s could not be written: %s", what, error)
 
 
 def _beats(folder: Path) -> Iterator[Beat]:

@@ -17,7 +17,8 @@ class Network(Model):
     profile: Literal["tcp", "infiniband", "roce"] = "tcp"
     """Kind of network; sets the environment that NCCL needs."""
     socket_interfaces: Annotated[list[str], Field(max_length=8)] = []
-    """Interfaces for NCCL's and gloo's sockets, in order of preference; by default the pod's own."""
+    """Interfaces for sockets: by the beginnings of their names or as =NAME for NCCL on GPUs, by whole names for gloo on
+    CPU; by default they are found."""
     nccl: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)] = {}
     """Variables of NCCL without their NCCL_, for example IB_HCA: mlx5 or DEBUG: INFO; they win over the profile's."""
     resources: dict[str, int] = {}

@@ -29,6 +29,7 @@ def need(context: Context, _: Instance, __: tuple[int, ...]) -> Need:
         claim_bytes=context.claim_bytes,
         sources=sources,
         threads=_threads(run.tokenize.resources, context.settings),
+        end_of_text=_end_of_text(context),
     )
     return Need(spec=spec, placement=run.tokenize, pods=pods, secrets=_secrets(run.data))
 
@@ -38,6 +39,14 @@ def _threads(own: Resources, settings: Settings) -> int:
     asked = container_resources(own, settings.default_resources)
     # As Kubernetes has it: what is limited and not requested is requested at its limit.
     return max(1, int(quantity(asked["requests"].get("cpu") or asked["limits"].get("cpu") or "0")))
+
+
+def _end_of_text(context: Context) -> int | None:
+    """The id at which the model keeps documents apart, where it does."""
+    if context.run.spec.pretrain.engine != "torch":
+        return None
+    model = context.translated.pretrain.config["model"]["model_config"]
+    return int(model["eos_token_id"]) if model.get("_use_doc_masking") else None
 
 
 def _source(source: DataSource, folder: str) -> TokenSource:

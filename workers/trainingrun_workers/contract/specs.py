@@ -31,6 +31,9 @@ class TokenizeSpec:
     claim_bytes: int | None  # the claim's size, that the estimate must fit into
     sources: tuple[TokenSource, ...]
     threads: int = 1  # of a pod, that encode: the whole CPUs it asks for
+    end_of_text: int | None = (
+        None  # the id at which the model cuts documents, where it does; a tokenizer with another is refused
+    )
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ from typing import Any, Final, Self
 from trainingrun_workers.flight_recorder import Flight
 from trainingrun_workers.volume import write_atomic
 
-MOST_BYTES: Final = (
-    4 * 2**20
-)  # of a pod's file that is read: two thousand ranks in ten groups, eight of them in the pod
+MOST_BYTES: Final = 4 * 2**20  # of a pod's file that is read: 2,000 ranks in ten groups, eight of them in the pod
 POLL_SECONDS: Final = 0.2
 
 

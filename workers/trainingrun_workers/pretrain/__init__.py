@@ -1,5 +1,6 @@
 """The pretrain stage: nanotron trains the base model, on all ranks of a gang, from the newest checkpoint on."""
 
+import contextlib
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageIn
 from trainingrun_workers.errors import StageError
 from trainingrun_workers.flight_recorder import BUFFER, BUFFER_VARIABLE
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
+from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, mark_complete, read_marker
@@ -46,7 +48,8 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
         result = verdict(launch(_gang(stage_input, spec, volume), stage_input.grace_seconds, hang, report))
     except StageError as error:
         if error.step is None:
-            error.step = Checkpoints(folder / contract.CHECKPOINT_FOLDER).newest()
+            with contextlib.suppress(OSError):  # what ended it may be a volume that no longer answers
+                error.step = within(VOLUME_SECONDS, Checkpoints(folder / contract.CHECKPOINT_FOLDER).newest)
         raise
     if node_rank() == 0:
         claim.check()

@@ -167,7 +167,8 @@ class Loop:
         left = (self.spec.total_steps - step) * self.spec.tokens_per_step
         self.rank.report(
             **known, tokens_per_second=self.speed, eta_seconds=left / self.speed if self.speed else None,
-            measured=figures, notes=(*self.notes, *self.stragglers.notes()), stragglers=self.stragglers.named(),
+            measured=figures, stragglers=self.stragglers.named(),
+            notes=(*self.notes, *self.stragglers.notes(), *self.saving.notes()),
         )  # fmt: skip
         LOGGER.info(
             "step %d/%d  loss %.4f  lr %.3g  grad norm %.3g  %.0f tokens/s",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainingrun_workers import contract, flight_recorder
+from trainingrun_workers.background_write import WriteSign
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import ExitCode, PretrainSpec, Result, StageInput
 from trainingrun_workers.launched import Activity, LaunchedRank, run_rank
@@ -16,6 +17,7 @@ from trainingrun_workers.pretrain.data_plan import DataPlan
 from trainingrun_workers.pretrain.engines import check_engine, engine
 from trainingrun_workers.pretrain.token_folder import TokenFolder
 from trainingrun_workers.reporting import answer_file
+from trainingrun_workers.torch_engine.ends import check_ends
 from trainingrun_workers.volume import Volume, read_marker
 from trainingrun_workers.watchdog import name_nodes, node_name
 
@@ -44,6 +46,7 @@ class Data:
         length = tokens["sequence_length"]
         folders = {source.folder for stage in spec.data for source in stage.sources}
         self._folders = {one: TokenFolder(volume.path(one), spec.token_bytes, length) for one in sorted(folders)}
+        check_ends(spec, self._folders.values())
         windows = {name: folder.windows for name, folder in self._folders.items()}
         self._plan = DataPlan(spec.data, windows, spec.tokens_per_step // length, spec.skips)
         self._length = length
@@ -106,7 +109,8 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
         name_nodes(rank.folder, nodes)
     fly(rank, spec, stage_input, volume, agreement)
     answer = answer_file(stage_input, volume)
-    saving = Saving(spec, claim, volume, agreement, answer, first=rank.local_rank == 0)
+    sign = WriteSign(rank.folder, rank.rank)
+    saving = Saving(spec, claim, volume, agreement, answer, rank.local_rank == 0, sign)
     newest = saving.newest()
     step = newest[0] if newest else 0
     if newest:

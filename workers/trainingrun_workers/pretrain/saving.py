@@ -1,5 +1,6 @@
 """Saves checkpoints with all ranks of a gang and removes those that need not be kept."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -8,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
+from trainingrun_workers.background_write import WriteSign, late_notes
 from trainingrun_workers.claim import Claim
 from trainingrun_workers.contract import CHECKPOINT_FOLDER, PretrainSpec
 from trainingrun_workers.errors import Retry, VolumeFull
+from trainingrun_workers.launched import Activity
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.pretrain.retention import Retention
 from trainingrun_workers.pretrain.writing import NO_ROOM_LEFT, Writing, Written
 from trainingrun_workers.reporting import read_answer
 from trainingrun_workers.volume import Volume, make_folder
+from trainingrun_workers.watchdog import LIMITS
 
 LOGGER: Final = logging.getLogger(__name__)
 SPARE: Final = 1.05  # of a checkpoint's size: file systems need some room of their own
@@ -46,6 +50,7 @@ class _Flight:
 
     step: int
     needed: int  # bytes
+    folder: Path
     started: float
     written: Future[Written]
     stalled: float | None = None  # seconds for which training stood still, where that is not all of it
@@ -55,9 +60,10 @@ class Saving:
     """The checkpoints of a stage as one gang writes them; every method but `complete` is for all ranks together."""
 
     def __init__(
-        self, spec: PretrainSpec, claim: Claim, volume: Volume, agreement: Agreement, answer: Path, first: bool
-    ) -> None:
-        """`answer` is where the operator's answers lie.
+        self, spec: PretrainSpec, claim: Claim, volume: Volume, agreement: Agreement, answer: Path, first: bool,
+        sign: WriteSign,
+    ) -> None:  # fmt: skip
+        """`answer` is where the operator's answers lie; `sign` tells the pod's main process of what is being written.
 
         `first` says whether this rank is the first of its node, which syncs what the node has written.
         """
@@ -70,6 +76,8 @@ class Saving:
         self._agreement = agreement
         self._answer = answer
         self._first = first
+        self._sign = sign
+        self._patience = LIMITS[Activity.SAVING](spec.hang_timeout)
         self._steps: tuple[int, ...] = ()
         self._staged = spec.saves_in_background
         self._thread = ThreadPoolExecutor(1, "saving")
@@ -100,6 +108,13 @@ class Saving:
         """Whether a checkpoint is being written while training goes on, or has been and `settle` was not called yet."""
         return self._flight is not None
 
+    def notes(self) -> tuple[str, ...]:
+        """A warning while one takes long to be written behind training."""
+        flight = self._flight
+        if flight is None or flight.written.done():
+            return ()
+        return late_notes(flight.step, flight.folder, time.monotonic() - flight.started, self._patience)
+
     def unfinished(self) -> bool:
         """Whether this rank is still writing one; an error that ends this rank alone is raised here."""
         if self._flight is None or not self._flight.written.done():
@@ -127,10 +142,12 @@ class Saving:
             step, folder, marker, self.prune if prune else _nothing,
         )  # fmt: skip
         if isinstance(writer, StagingWriter) and staging:
-            written = self._thread.submit(writing.write, writer.stage())
+            written = self._thread.submit(
+                self._sign.during, step, folder, functools.partial(writing.write, writer.stage())
+            )
         else:
             written = _done(writing.write(writer.write))
-        self._flight = _Flight(step, needed, started, written)
+        self._flight = _Flight(step, needed, folder, started, written)
         if wait or not staging:
             self.settle()
         else:

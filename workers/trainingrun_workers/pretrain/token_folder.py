@@ -28,6 +28,7 @@ class TokenFolder:
         self.folder = folder
         self._stride = sequence_length * token_bytes
         self._bytes = self._stride + token_bytes
+        self._token_bytes = token_bytes
         files = sorted(folder.glob("*.ds"))
         sizes = [path.stat().st_size for path in files]
         self.tokens = sum(sizes) // token_bytes
@@ -57,6 +58,13 @@ class TokenFolder:
         if len(data) != self._bytes:
             raise BadData("TokensTorn", f"The token file {path} is shorter than it was: tokenize the source again.")
         return data
+
+    def last_token(self) -> int:
+        """The id that ends the last document of the first file that has any: the tokenizer's end of text."""
+        path = next(one for one in self._files if one.stat().st_size)
+        with path.open("rb") as file:
+            file.seek(-self._token_bytes, os.SEEK_END)
+            return int.from_bytes(file.read(), "little")
 
     def _check(self, sizes: list[int], token_bytes: int) -> None:
         marker = read_marker(self.folder)

@@ -27,7 +27,9 @@ class Vocabulary:
 
 
 def read_vocabulary(folder: Path, spec: TokenizeSpec) -> Vocabulary:
-    """The tokenizer in a folder; BadConfig where it is missing, has no end of text or more ids than the model."""
+    """The tokenizer in a folder; BadConfig where it is missing, has no end of text or more ids than the model, or where
+    the model cuts documents at another id than its end of text.
+    """
     file = folder / TOKENIZER_FILE
     if not file.is_file():
         raise BadConfig(
@@ -47,8 +49,9 @@ def read_vocabulary(folder: Path, spec: TokenizeSpec) -> Vocabulary:
     ids = tokenizer.get_vocab(with_added_tokens=True)
     size = max(ids.values(), default=-1) + 1
     _check_size(size, spec)
-    sha256 = hashlib.sha256(content).hexdigest()
-    return Vocabulary(file, _end_of_text(folder, ids, spec.tokenizer), size, sha256, tokenizer)
+    end_of_text = _end_of_text(folder, ids, spec.tokenizer)
+    _check_end(end_of_text, ids[end_of_text], spec)
+    return Vocabulary(file, end_of_text, size, hashlib.sha256(content).hexdigest(), tokenizer)
 
 
 def load_tokenizer(content: bytes) -> Tokenizer:
@@ -66,6 +69,16 @@ def _check_size(size: int, spec: TokenizeSpec) -> None:
             "VocabularyTooLarge",
             f"The tokenizer {spec.tokenizer!r} has {size:,} ids, but the model has room for {room:,}: "
             "raise the model's vocab_size or use a smaller tokenizer.",
+        )
+
+
+def _check_end(token: str, number: int, spec: TokenizeSpec) -> None:
+    if spec.end_of_text not in (None, number):
+        raise BadConfig(
+            "EndOfTextDiffers",
+            f"The model's eos_token_id is {spec.end_of_text}, but the tokenizer {spec.tokenizer!r} ends documents with "
+            f"id {number} ({token}), so that _use_doc_masking would keep none apart: set eos_token_id in "
+            f"spec.pretrain.config.model.model_config to {number}.",
         )
 
 

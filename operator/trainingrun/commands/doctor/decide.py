@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from trainingrun.commands.doctor import capacity, installed, limits, surroundings, volumes
+from trainingrun.commands.doctor import capacity, engines, installed, limits, surroundings, volumes
 from trainingrun.commands.doctor.facts import Facts
 from trainingrun.commands.doctor.findings import Finding
 from trainingrun.commands.doctor.needs import Needs
@@ -17,6 +17,7 @@ CHECKS: Final[tuple[Callable[[Facts, Needs | None], Iterator[Finding]], ...]] = 
     installed.definition,
     installed.operator,
     installed.images,
+    engines.custom,
     installed.pytorchjob,
     surroundings.namespace,
     limits.quotas,

@@ -48,6 +48,7 @@ class Facts:
     run_fields: frozenset[str] | None | Unseen = None  # of the TrainingRun that is served, by path; None where none is
     namespaces: Seen = ()  # the one that is meant, or none
     operators: Seen = ()  # Deployments
+    runs: Seen = ()  # TrainingRuns of the namespace
     training_operators: Seen = ()  # Deployments
     pytorchjobs: bool = False  # whether the API server knows the kind
     classes: Seen = ()  # StorageClasses

@@ -161,11 +161,21 @@ def images(facts: Facts, _: Needs | None) -> Iterator[Finding]:
 
 
 def _images(one: Object) -> dict[str, str]:
+    custom = {f"custom.{entry}": image for entry, image in (custom_images(one) or {}).items()}
+    return (_table(one, "TRAININGRUN_IMAGES") or {}) | custom
+
+
+def custom_images(one: Object) -> dict[str, str] | None:
+    """The images of custom engines that an installation names, by entry; None where it does not say."""
+    return _table(one, "TRAININGRUN_CUSTOM_ENGINES")
+
+
+def _table(one: Object, name: str) -> dict[str, str] | None:
     try:
-        found = json.loads(variable(one, "TRAININGRUN_IMAGES") or "{}")
+        found = json.loads(variable(one, name) or "null")
     except ValueError:
-        return {}
-    return {str(role): str(image) for role, image in found.items()} if isinstance(found, dict) else {}
+        return None
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else None
 
 
 def _registry(image: str) -> str:

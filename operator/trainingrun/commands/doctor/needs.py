@@ -43,6 +43,7 @@ class Needs:
     queue: str | None
     rdma: tuple[str, ...]  # stages whose network profile is another than tcp, and that name no device
     devices: tuple[str, ...]  # device-plugin resources besides GPUs
+    engine: str | None = None  # entry of images.custom, of a run with an engine of its own
 
     @property
     def shared(self) -> bool:
@@ -68,6 +69,7 @@ def needs(context: Context) -> Needs:
         queue=spec.scheduling.queue_name,
         rdma=tuple(name for name, one in gangs.items() if one.network.profile != "tcp" and not one.network.resources),
         devices=tuple(dict.fromkeys(device for one in gangs.values() for device in one.network.resources)),
+        engine=spec.pretrain.custom.image if spec.pretrain.custom is not None else None,
     )
 
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from trainingrun.api import names
-from trainingrun.cluster.kinds import ACCESS_REVIEW, CLAIM, NODE, PYTORCHJOB, Kind
+from trainingrun.cluster.kinds import ACCESS_REVIEW, CLAIM, NODE, PYTORCHJOB, RUN, Kind
 from trainingrun.commands.doctor.facts import Facts, Object, Right, Seen, Unseen
 from trainingrun.commands.doctor.installed import fields_of, pull_secrets
 from trainingrun.commands.doctor.surroundings import KUEUE, RIGHTS
@@ -54,6 +54,7 @@ def observe(where: Place, secrets: Iterable[str] = ()) -> Facts:
         run_fields=look.run_fields() if names.VERSION in groups.get(names.GROUP, ()) else None,
         namespaces=look.one(NAMESPACE, None, here),
         operators=operators,
+        runs=look.all(RUN, here) if names.VERSION in groups.get(names.GROUP, ()) else (),
         training_operators=look.all(DEPLOYMENT, None, TRAINING_OPERATOR),
         pytorchjobs=look.serves(PYTORCHJOB, groups),
         classes=look.all(CLASS, None),

@@ -44,6 +44,10 @@ Tokens = Annotated[
 ]
 Nodes = Annotated[int | None, typer.Option("--nodes", min=1, max=4096, help="Nodes that pretrain.")]
 Gpus = Annotated[int | None, typer.Option("--gpus-per-node", min=1, max=64, help="GPUs of each.")]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="ENGINE", help="What trains: nanotron (default), torch, or custom, your own."),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", metavar="FOLDER", help="The tokenizer's files, here, to count its ids."),
@@ -73,6 +77,7 @@ def init(
     tokens: Tokens = None,
     nodes: Nodes = None,
     gpus_per_node: Gpus = None,
+    engine: Engine = None,
     tokenizer: Tokenizer = None,
     gpu: Gpu = "a100",
     utilization: Utilization = 0.35,
@@ -86,7 +91,7 @@ def init(
     speed = reading.speed(gpu, utilization)
     given = reading.Given(
         preset, from_nanotron, tuple(from_axolotl or ()), tuple(from_sbatch or ()), name, claim,
-        reading.number("--tokens", tokens), nodes, gpus_per_node, tokenizer,
+        reading.number("--tokens", tokens), nodes, gpus_per_node, tokenizer, engine,
     )  # fmt: skip
     if given.is_empty:
         telling.presets(speed, nodes, gpus_per_node, output)

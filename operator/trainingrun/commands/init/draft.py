@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import trainingrun
@@ -20,6 +20,7 @@ from trainingrun.commands.init.gang_size import Part
 from trainingrun.commands.init.notices import Notice, assumed
 from trainingrun.commands.init.presets import Preset, preset
 from trainingrun.commands.init.settled import UnsettledError, context, manifest, settle
+from trainingrun.commands.init.with_engine import named, of_ones_own, without_config
 from trainingrun.commands.init.written import written
 
 ANY_SIZE: Final = "1Ti"  # of the claim until its size is known
@@ -42,6 +43,7 @@ class Wanted:
     nodes: int | None = None
     gpus: int | None = None  # a node
     vocabulary: int | None = None  # ids of the tokenizer, where its files were found
+    engine: str | None = None  # of with_engine.ENGINES
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def draft(wanted: Wanted) -> Draft:
     if post.items:
         spec["variants"] = post.items
     spec = {key: spec[key] for key in sorted(spec, key=_ORDER.index)}
+    spec["pretrain"] = named(spec["pretrain"], wanted.engine)
     notices = [*base.notices, *post.notices, *settle(name, spec, _where(wanted, post))]
     unique = wanted.preset.source.tokens if wanted.preset is not None else None
     found = _figures(name, spec, wanted.speed, unique)
@@ -97,6 +100,9 @@ def draft(wanted: Wanted) -> Draft:
         wanted.tokens if wanted.nanotron is not None else None, wanted.vocabulary,
     )  # fmt: skip
     notices = [*contradictions(material), *notices, *_storage(wanted, found), *_evaluation(spec)]
+    if wanted.engine == "custom":
+        spec["pretrain"], said = of_ones_own(name, spec)
+        notices, found = [*without_config(notices), *said], replace(found, engine="custom", gpu_memory=None)
     return Draft(manifest(name, spec), tuple(dict.fromkeys(notices)), found, _sources(wanted))
 
 

@@ -28,7 +28,6 @@ CARRIED: Final = frozenset({
 })  # fmt: skip
 OF_THE_NETWORK: Final = frozenset({"NCCL_IB_DISABLE", "NCCL_SOCKET_IFNAME", "NCCL_IB_GID_INDEX"})
 OF_LIBRARIES: Final = ("NCCL_", "UCX_", "FI_", "TORCH_", "CUDA_", "GLOO_", "PYTORCH_")
-ROCE_INDEX: Final = "3"  # of the profile: stages/network.py
 
 
 def gang(script: BatchScript | None, world: World | None, place: str) -> Part:
@@ -46,7 +45,7 @@ def _network(script: BatchScript, place: str) -> Part:
     variables = script.variables
     network: dict[str, Any] = {}
     if "NCCL_IB_GID_INDEX" in variables:
-        network["profile"] = "roce"
+        network |= {"profile": "roce", "nccl": {"IB_GID_INDEX": variables["NCCL_IB_GID_INDEX"].value}}
     elif "NCCL_IB_DISABLE" in variables:
         network["profile"] = "tcp" if variables["NCCL_IB_DISABLE"].value == "1" else "infiniband"
     if "NCCL_SOCKET_IFNAME" in variables:
@@ -57,11 +56,11 @@ def _network(script: BatchScript, place: str) -> Part:
 
 def _about_network(script: BatchScript, network: Mapping[str, Any], place: str) -> Iterator[Notice]:
     index = script.variables.get("NCCL_IB_GID_INDEX")
-    if index is not None and index.value != ROCE_INDEX:
-        yield lost(
-            f"NCCL_IB_GID_INDEX is {index.value} ({script.at(index.line)}), but {ROCE_INDEX} in the profile roce: set "
-            "another one for all runs by worker.env in the chart's values.",
-            place,
+    if index is not None:
+        yield assumed(
+            f"NCCL_IB_GID_INDEX is {index.value} ({script.at(index.line)}), and in a pod an adapter's RoCE v2 address "
+            "may have another one: without IB_GID_INDEX NCCL looks for it.",
+            f"{place}.nccl",
         )
     if network.get("profile", "tcp") != "tcp":
         yield assumed(
@@ -115,10 +114,16 @@ def _variables(script: BatchScript) -> Iterator[Notice]:
     for name, setting in others.items():
         if name.startswith(OF_LIBRARIES):
             given = f"{name}={setting.value} ({script.at(setting.line)})"
-            yield lost(f"{given}: pods take it from worker.env in the chart's values, for all runs.")
+            yield lost(f"{given}: {_place(name)}.")
     plain = ", ".join(name for name in others if not name.startswith(OF_LIBRARIES))
     if plain:
         yield unused(f"Variables of {script.name} ({plain}): pods get an environment of their own.")
+
+
+def _place(name: str) -> str:
+    if name.startswith("NCCL_"):
+        return f"a run has it as network.nccl.{name.removeprefix('NCCL_')}, where the network still needs it"
+    return "pods take it from worker.env in the chart's values, for all runs"
 
 
 def walltime(script: BatchScript) -> tuple[float, Setting] | None:

@@ -17,6 +17,7 @@ from trainingrun.commands.init.figures import PEAKS, Speed
 from trainingrun.commands.init.from_axolotl import is_axolotl
 from trainingrun.commands.init.from_nanotron import is_nanotron
 from trainingrun.commands.init.presets import PRESETS
+from trainingrun.commands.init.with_engine import ENGINES
 from trainingrun.commands.manifest import FAULTY, MISUSED, CommandError
 
 UNITS: Final = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
@@ -36,6 +37,7 @@ class Given:
     nodes: int | None = None
     gpus: int | None = None
     tokenizer: str | None = None
+    engine: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -66,6 +68,8 @@ def wanted(given: Given, reckoned: Speed) -> Wanted:
     if given.preset is not None and given.preset.lower() not in PRESETS:
         has = ", ".join(PRESETS)
         raise CommandError(f"--preset {given.preset} is none: choose one of {has}.", MISUSED)
+    if given.engine is not None and given.engine not in ENGINES:
+        raise CommandError(f"--engine {given.engine} is none: choose one of {', '.join(ENGINES)}.", MISUSED)
     if given.name is not None and as_run_name(given.name) != given.name:
         raise CommandError(
             f"--name {given.name} becomes part of host names: begin it with a letter, and use at most 32 lower-case "
@@ -92,6 +96,7 @@ def wanted(given: Given, reckoned: Speed) -> Wanted:
         given.nodes,
         given.gpus,
         _vocabulary(given.tokenizer, files.nanotron),
+        given.engine,
     )
 
 

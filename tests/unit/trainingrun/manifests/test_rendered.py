@@ -160,7 +160,7 @@ def test_gpus_devices_and_the_network_profile_reach_the_gang() -> None:
     pretrain |= {"nodes": 8, "gpusPerNode": 8, "resources": {}, "tolerations": [{"key": "gpu", "operator": "Exists"}]}
     pretrain["network"] = {
         "profile": "infiniband", "socketInterfaces": ["ib0", "eno"], "resources": {"rdma/hca": 1},
-        "nccl": {"IB_HCA": "mlx5", "NET_GDR_LEVEL": "SYS"},
+        "nccl": {"IB_HCA": "mlx5", "IB_DISABLE": "1"},
     }  # fmt: skip
     pretrain["config"]["parallelism"] = {"dp": 64, "tp": 1, "pp": 1}
     world = World(manifest).settle().completes("tokenize").settle()
@@ -173,9 +173,8 @@ def test_gpus_devices_and_the_network_profile_reach_the_gang() -> None:
     node = {"name": "TRAININGRUN_NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     assert node in container["env"], "who is slow is told by its node"
     assert environment["NCCL_SOCKET_IFNAME"] == "ib0,eno"
-    assert environment["NCCL_IB_DISABLE"] == "0"
     assert environment["NCCL_IB_HCA"] == "mlx5"
-    assert environment["NCCL_NET_GDR_LEVEL"] == "SYS", "what a run says wins over the profile"
+    assert environment["NCCL_IB_DISABLE"] == "1", "what a run says wins over the profile"
     assert "OMP_NUM_THREADS" not in environment  # no CPUs are asked for
 
 

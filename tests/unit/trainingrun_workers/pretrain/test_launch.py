@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trainingrun_workers.background_write import WriteSign, late_notes
 from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.errors import Retry, StageError
 from trainingrun_workers.launch import RankOutcome, verdict
@@ -70,6 +71,42 @@ def test_how_long_a_rank_may_be_silent_depends_on_what_it_does(
     with pytest.raises(Retry, match="in step 42") as caught:
         watchdog.check()
     assert caught.value.reason == "Hang"
+
+
+@pytest.mark.parametrize(("timeout", "limit"), [(60, 3600), (600, 6000)])
+def test_a_checkpoint_behind_training_may_take_as_long_as_one_that_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout: float, limit: float
+) -> None:
+    monkeypatch.setattr("trainingrun_workers.watchdog.STACK_SECONDS", 0)
+    monkeypatch.setattr("trainingrun_workers.watchdog.CHECK_SECONDS", 0)
+    watchdog = Watchdog(tmp_path, HangRule(timeout, tmp_path / "stacks", "pretrain-a0-n0"))
+    now = time.monotonic()
+
+    def look() -> None:
+        beat(tmp_path, Activity.TRAINING, 1)
+        watchdog.check()
+
+    def at(age: float) -> None:
+        monkeypatch.setattr("trainingrun_workers.background_write.time.monotonic", lambda: now - age)
+        sign.during(300, Path("/volume/.unfinished-step-00000300"), unhindered)
+
+    def unhindered() -> None:
+        monkeypatch.setattr("trainingrun_workers.background_write.time.monotonic", lambda: now)
+        look()
+
+    sign = WriteSign(tmp_path, 0)
+    at(limit - 10)
+    with pytest.raises(Retry, match="^Checkpoint 300 has been written behind training for ") as caught:
+        at(limit + 1)
+    assert caught.value.reason == "Hang"
+    assert "s into /volume/.unfinished-step-00000300, longer than hangTimeout allows: " in caught.value.message
+    look()  # over, whatever came of it
+
+
+def test_a_slow_checkpoint_behind_training_is_told_of_before_it_ends_the_attempt() -> None:
+    assert late_notes(300, Path("/volume/x"), 359, 3600) == ()
+    (note,) = late_notes(300, Path("/volume/x"), 361, 3600)
+    assert note.startswith("Checkpoint 300 has been written behind training for more than 360 s into /volume/x: at 3,6")
 
 
 def test_a_rank_that_has_just_started_has_no_beat_to_miss(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ ADDED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": F
 WHOLE = {"version": "1.0", "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None}
 
 
-def spec(vocab_size: int = 100, token_bytes: int = 2) -> TokenizeSpec:
-    return TokenizeSpec("tokenizer", token_bytes, vocab_size, 4, 1, None, ())
+def spec(vocab_size: int = 100, token_bytes: int = 2, end_of_text: int | None = None) -> TokenizeSpec:
+    return TokenizeSpec("tokenizer", token_bytes, vocab_size, 4, 1, None, (), end_of_text=end_of_text)
 
 
 def write(folder: Path, vocab: Any = None, settings: Any = None) -> Path:
@@ -57,6 +57,14 @@ def test_a_tokenizer_without_an_end_of_text_of_its_own_is_refused(tmp_path: Path
     with pytest.raises(BadConfig, match="set eos_token") as caught:
         read_vocabulary(write(tmp_path, settings=settings), spec())
     assert caught.value.reason == "EndOfTextMissing"
+
+
+def test_a_model_that_cuts_documents_elsewhere_than_the_tokenizer_ends_them_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, settings={"eos_token": END})
+    assert read_vocabulary(tmp_path, spec(end_of_text=3)).end_of_text == END
+    with pytest.raises(BadConfig, match=r"eos_token_id is 2, but .* ends documents with id 3 \(<\|end\|>\)") as caught:
+        read_vocabulary(tmp_path, spec(end_of_text=2))
+    assert caught.value.reason == "EndOfTextDiffers"
 
 
 def test_the_size_counts_ids_beyond_a_gap(tmp_path: Path) -> None:

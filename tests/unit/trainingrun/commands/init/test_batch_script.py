@@ -60,7 +60,8 @@ def test_what_is_started_with_what(launch: str, engine: str, config: str, proces
     ("lines", "network"),
     [
         ("export NCCL_IB_DISABLE=1", {"profile": "tcp"}),
-        ("export NCCL_IB_DISABLE=0 NCCL_IB_GID_INDEX=3", {"profile": "roce"}),
+        ("export NCCL_IB_DISABLE=0", {"profile": "infiniband"}),
+        ("export NCCL_IB_DISABLE=0 NCCL_IB_GID_INDEX=3", {"profile": "roce", "nccl": {"IB_GID_INDEX": "3"}}),
         ('export NCCL_SOCKET_IFNAME="ib0"', {"socketInterfaces": ["ib0"]}),
         ("export OTHER=1", None),
     ],
@@ -77,11 +78,18 @@ def test_memory_counts_as_slurm_counts_it(given: str, memory: str | None) -> Non
     assert ("no amount that a pod can ask for" in str(found.notices)) == (memory is None)
 
 
-def test_a_variable_that_pods_have_no_field_for_is_named_with_its_line() -> None:
-    found = gang(parse("\nexport NCCL_P2P_DISABLE=1", "run.sh"), None, "spec.pretrain")
-    assert "NCCL_P2P_DISABLE=1 (run.sh line 2): pods take it from worker.env in the chart's values, for all runs." in [
-        one.message for one in found.notices
+def test_a_variable_that_is_not_carried_over_is_named_with_its_line_and_where_it_would_go() -> None:
+    found = gang(parse("\nexport NCCL_IB_TC=1\nexport UCX_TLS=rc", "run.sh"), None, "spec.pretrain")
+    assert [one.message for one in found.notices if "run.sh line" in one.message] == [
+        "NCCL_IB_TC=1 (run.sh line 2): a run has it as network.nccl.IB_TC, where the network still needs it.",
+        "UCX_TLS=rc (run.sh line 3): pods take it from worker.env in the chart's values, for all runs.",
     ]
+
+
+def test_an_index_of_an_address_is_carried_over_with_a_warning() -> None:
+    found = gang(parse("export NCCL_IB_GID_INDEX=5", "run.sh"), None, "spec.pretrain")
+    (notice,) = [one for one in found.notices if one.path == "spec.pretrain.network.nccl"]
+    assert "NCCL_IB_GID_INDEX is 5 (run.sh line 1)" in notice.message
 
 
 @pytest.mark.parametrize(
