@@ -17,6 +17,7 @@ from trainingrun_workers.launched import Activity
 from trainingrun_workers.pretrain.agreement import Agreement
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
 from trainingrun_workers.pretrain.retention import Retention
+from trainingrun_workers.pretrain.waits import leave_out_this_thread
 from trainingrun_workers.pretrain.writing import NO_ROOM_LEFT, Writing, Written
 from trainingrun_workers.reporting import read_answer
 from trainingrun_workers.volume import Volume, make_folder
@@ -80,7 +81,7 @@ class Saving:
         self._patience = LIMITS[Activity.SAVING](spec.hang_timeout)
         self._steps: tuple[int, ...] = ()
         self._staged = spec.saves_in_background
-        self._thread = ThreadPoolExecutor(1, "saving")
+        self._thread = ThreadPoolExecutor(1, "saving", leave_out_this_thread)
         self._other: Agreement | None = None
         self._flight: _Flight | None = None
 

@@ -7,10 +7,12 @@ Counted is, between two marks, the time in which what computes had nothing to do
   all ranks at each step among them; on GPUs those that were started beside the computation, and then waited for;
 - on GPUs, each wait of the stream that computes for another stream: that is how FSDP2 waits for its weights.
 
-What is sent while something is computed costs nothing here. Not counted are collectives that run on a GPU's computing
-stream itself (the loss's sum, norms, tensor parallelism), and on GPUs the time in which the host alone waits.
+What is sent while something is computed costs nothing here, nor does what a thread that writes a checkpoint waits for.
+Not counted are collectives that run on a GPU's computing stream itself (the loss's sum, norms, tensor parallelism), and
+on GPUs the time in which the host alone waits.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,13 @@ from torch.autograd import Variable
 from torch.distributed import Work
 
 MOST: Final = 4096  # spans of an interval that are kept on a GPU, two events each; steps after them are not measured
+
+_THREAD: Final = threading.local()  # with `left_out` where what it waits for does not count
+
+
+def leave_out_this_thread() -> None:
+    """Count nothing that the calling thread waits for: training goes on beside it."""
+    _THREAD.left_out = True
 
 
 class Waits:
@@ -81,13 +90,14 @@ class Waits:
 
     def _spanned(self, wait: Callable[..., Any], work: Any, *args: Any, **options: Any) -> Any:
         # On a GPU another stream may be current, FSDP2's for example, whose waiting holds nothing up.
-        if not self._open or not (self._cpu or torch.cuda.current_stream() == self._stream):
+        here = not getattr(_THREAD, "left_out", False) and (self._cpu or torch.cuda.current_stream() == self._stream)
+        if not self._open or not here:
             return wait(work, *args, **options)
         with self._span():
             return wait(work, *args, **options)
 
     def _spanned_on_stream(self, wait: Callable[..., Any], stream: Any, event: Any) -> Any:
-        if not self._open or stream != self._stream:
+        if not self._open or getattr(_THREAD, "left_out", False) or stream != self._stream:
             return wait(stream, event)
         with self._span():
             return wait(stream, event)
