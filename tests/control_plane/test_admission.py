@@ -17,7 +17,7 @@ from admission_cases import EDITS, RUNS, Case, Edit
 from builders import QUICKSTART, REPOSITORY, a_manifest
 from trainingrun.api import names
 from trainingrun.api.crd import crd
-from trainingrun.api.policy import policies
+from trainingrun.api.policies import policies
 from trainingrun.stages.settings import ROLES
 
 Kubectl = Callable[..., str]

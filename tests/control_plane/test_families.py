@@ -16,7 +16,7 @@ from builders import a_manifest
 from families import BASES, POST_TRAINED, REPORT, SMALL, Kubectl, model, rendered
 from published import axolotl, nanotron
 from trainingrun.api.crd import crd
-from trainingrun.api.policy import policies
+from trainingrun.api.policies import policies
 from trainingrun.api.training_run import TrainingRun
 from trainingrun.api.yaml_text import dumped
 from trainingrun.cli import main

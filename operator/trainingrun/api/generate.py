@@ -11,7 +11,7 @@ from typing import Any, Final
 from trainingrun.api.chart_page import chart_page
 from trainingrun.api.chart_values import values_schema
 from trainingrun.api.crd import MAX_BYTES, crd
-from trainingrun.api.policy import policies
+from trainingrun.api.policies import policies
 from trainingrun.api.reference import reference
 from trainingrun.api.yaml_text import dumped
 

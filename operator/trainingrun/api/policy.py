@@ -1,4 +1,4 @@
-"""POLICY: what the API server refuses beyond the schema, as two ValidatingAdmissionPolicies with their bindings.
+"""POLICY: what the API server refuses beyond the schema, as the checks of two policies.
 
 The first reads the engines' configurations, which the schema leaves untyped; in Python the translations say the same.
 The second compares old and new: what a stage that has started is made of stays as it is; in Python the decisions
@@ -14,8 +14,6 @@ from trainingrun.api.custom_engine_rules import NAMED_BY
 from trainingrun.api.data import DataSource, LanguageScore, Storage, Tokenize
 from trainingrun.api.rules import RULES
 from trainingrun.api.training import Pretrain, Tuning
-
-Document = dict[str, Any]
 
 # Sections of nanotron's configuration that change nothing about the weights; general.seed is looked at by itself.
 KNOB_SECTIONS: Final = ("checkpoints", "logging", "general", "profiler")
@@ -54,7 +52,7 @@ def _default(model: type[Any], name: str) -> Any:
 
 _ENGINE: Final = f"{{of}}.spec.pretrain.?engine.orValue('{_default(Pretrain, 'engine')}')"
 
-_SPEC_VARIABLES: Final = {
+SPEC_VARIABLES: Final = {
     "config": "object.spec.pretrain.config",
     "gpus": f"int(object.spec.pretrain.?gpusPerNode.orValue({_default(Pretrain, 'gpus_per_node')}))",
     "processes": (
@@ -146,7 +144,7 @@ def _started_and_changed(kind: str) -> str:
     )
 
 
-_CHANGE_VARIABLES: Final = {
+CHANGE_VARIABLES: Final = {
     "started": (
         "oldObject.?status.stages.orValue([]).filter(stage, stage.?attempt.orValue(0) > 0 && "
         "stage.?phase.orValue('') != 'Failed').map(stage, stage.name)"
@@ -209,46 +207,3 @@ CHANGE_CHECKS: Final = (
         (("variants", "variables.changedVariants.join(', ')"),),
     ),
 )
-
-
-def policies(name: str) -> tuple[Document, ...]:
-    """Both policies, each followed by its binding; their names begin with `name`."""
-    spec = _policy(f"{name}-spec", ("CREATE", "UPDATE"), _SPEC_VARIABLES, SPEC_CHECKS)
-    changes = _policy(f"{name}-changes", ("UPDATE",), _CHANGE_VARIABLES, CHANGE_CHECKS)
-    return spec, _binding(f"{name}-spec"), changes, _binding(f"{name}-changes")
-
-
-def _policy(name: str, operations: tuple[str, ...], variables: dict[str, str], checks: tuple[Check, ...]) -> Document:
-    changed = "object.spec != oldObject.spec"
-    if "CREATE" in operations:
-        changed = f"request.operation == 'CREATE' || {changed}"
-    rule = {
-        "apiGroups": [names.GROUP],
-        "apiVersions": ["*"],
-        "operations": list(operations),
-        "resources": [names.PLURAL],  # without its subresources: the status is the operator's to write
-    }
-    spec = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": [rule]},
-        "matchConditions": [
-            {"name": "not-being-deleted", "expression": "!has(object.metadata.deletionTimestamp)"},
-            {"name": "spec-changed", "expression": changed},
-        ],
-        "variables": [{"name": key, "expression": value} for key, value in variables.items()],
-        "validations": [{"expression": check.cel, "messageExpression": check.message} for check in checks],
-    }
-    return _document("ValidatingAdmissionPolicy", name, spec)
-
-
-def _binding(name: str) -> Document:
-    return _document("ValidatingAdmissionPolicyBinding", name, {"policyName": name, "validationActions": ["Deny"]})
-
-
-def _document(kind: str, name: str, spec: Document) -> Document:
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": kind,
-        "metadata": {"name": name},
-        "spec": spec,
-    }

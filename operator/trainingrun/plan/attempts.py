@@ -6,8 +6,9 @@ from trainingrun.api.base import seconds
 from trainingrun.api.status import StageStatus
 from trainingrun.api.training import Recovery
 from trainingrun.plan import avoidance, bad_loss, gpu_hours
+from trainingrun.plan.causes import BLAMED_AT_ONCE, BUDGETS
 from trainingrun.plan.draft import Draft, timestamp
-from trainingrun.plan.outcomes import BLAMED_AT_ONCE, BUDGETS, Ended
+from trainingrun.plan.outcomes import Ended
 from trainingrun.plan.waits import LONGEST_BACKOFF
 from trainingrun.stages.instances import Instance
 

@@ -5,8 +5,8 @@ pre-flight found bad.
 from typing import Final
 
 from trainingrun.api.status import MAX_AVOIDED
+from trainingrun.plan.causes import BLAMED
 from trainingrun.plan.draft import Draft, epoch
-from trainingrun.plan.outcomes import BLAMED
 
 MAX_REASON: Final = 384  # characters
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trainingrun.plan.outcomes import CAUSES, OTHER_CAUSES, Budget, Cause
+from trainingrun.plan.causes import CAUSES, OTHER_CAUSES, Budget, Cause
 
 _FOLLOWS: Final[dict[Budget, str]] = {
     "fail": "the stage fails; never tried again until the spec changes",

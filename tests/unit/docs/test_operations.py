@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainingrun.plan.outcomes import BUDGETS
+from trainingrun.plan.causes import BUDGETS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from trainingrun.api.status import Attempt, StageStatus, TrainingRunStatus
+from trainingrun.plan.causes import BUDGETS
 from trainingrun.plan.draft import epoch
-from trainingrun.plan.outcomes import BUDGETS
 
 SHORTEST: Final = 60.0  # seconds that the picture spans
 COMPLETED: Final = "Completed"

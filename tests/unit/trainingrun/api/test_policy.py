@@ -2,7 +2,8 @@
 
 from builders import a_training_run
 from trainingrun.api.names import PLURAL
-from trainingrun.api.policy import CHANGE_CHECKS, DEFAULT_SEED, KNOB_SECTIONS, SPEC_CHECKS, Check, policies
+from trainingrun.api.policies import policies
+from trainingrun.api.policy import CHANGE_CHECKS, DEFAULT_SEED, KNOB_SECTIONS, SPEC_CHECKS, Check
 from trainingrun.stages.layout import _KNOBS
 from trainingrun.stages.translated import translated
 

@@ -4,8 +4,8 @@ import pytest
 
 from builders import World, a_manifest
 from failure_cases import CASES
+from trainingrun.plan.causes import BUDGETS, CAUSES
 from trainingrun.plan.observed import ClaimView, Neighbour
-from trainingrun.plan.outcomes import BUDGETS, CAUSES
 from trainingrun_workers.contract import ExitCode, Result
 
 

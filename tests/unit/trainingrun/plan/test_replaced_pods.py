@@ -7,7 +7,7 @@ import pytest
 
 from builders import World, a_claim, a_manifest
 from failure_cases import CASES
-from trainingrun.plan.outcomes import BUDGETS, CAUSES
+from trainingrun.plan.causes import BUDGETS, CAUSES
 from trainingrun_workers.contract import Result
 
 
