@@ -18,7 +18,7 @@ def is_saving(run: PretrainRun) -> bool:
     return (run.store.newest() or 0) >= 10 and bool(list(run.store.folder.glob(".unfinished-*-step-000000[2-9]?")))
 
 
-@pytest.mark.parametrize("at", [is_training, is_saving])
+@pytest.mark.parametrize("at", [pytest.param(is_training, marks=pytest.mark.long), is_saving])
 def test_a_gang_that_wakes_after_another_attempt_has_begun_changes_nothing(
     pair: PretrainRun, tmp_path: Path, at: Callable[[PretrainRun], bool]
 ) -> None:

@@ -128,7 +128,7 @@ def test_the_file_says_what_the_model_is(python: str, released: Path) -> None:
     assert "output.weight" not in kinds, "the embeddings are tied"
 
 
-@pytest.mark.parametrize("kind", ["f16", "q8_0"])
+@pytest.mark.parametrize("kind", ["f16", pytest.param("q8_0", marks=pytest.mark.long)])
 def test_the_check_finds_rows_that_are_not_in_the_original_order(python: str, volume: Path, kind: str) -> None:
     folder = volume / "artifacts/convert/x/step-00000900"
     assert printed(python, CHECK, folder, "ordered", kind).startswith("fits ")

@@ -69,5 +69,6 @@ def test_a_model_that_is_made_again_has_the_same_checksums(first: Path, make: Ma
     assert (again / "checksums.sha256").read_text() == (first / "checksums.sha256").read_text()
 
 
+@pytest.mark.long
 def test_another_seed_gives_other_weights(first: Path, make: Make) -> None:
     assert weights(make("other", False, 43)) != weights(first)

@@ -3,12 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from engine.frozen import content, freeze, wake
 from engine.sft_runs import FOLDER, STEPS, curve, make_stage, spec, start
 from engine.tuning_runs import SECONDS, TuningRuns
 from trainingrun_workers.contract import ExitCode
 
 
+@pytest.mark.long
 def test_a_gang_that_wakes_after_another_attempt_is_done_changes_nothing(tuning: TuningRuns, tmp_path: Path) -> None:
     run = make_stage(tuning.python, tuning.base, tmp_path)
     patient = dataclasses.replace(spec(), hang_timeout=3600)  # a slow machine is not to make a hang of the other's time

@@ -217,7 +217,14 @@ def test_a_document_of_many_megabytes_without_a_break_is_refused_in_a_sentence(m
     assert said["error"].startswith("There are more than 4 MiB of text in document 3 of 00000.ds without a place")
 
 
-@pytest.mark.parametrize(("encoder", "megabytes", "threads"), [("", 300, 1), ("", 300, 2), ("reference", 20, 1)])
+@pytest.mark.parametrize(
+    ("encoder", "megabytes", "threads"),
+    [
+        ("", 300, 2),
+        pytest.param("", 300, 1, marks=pytest.mark.long),
+        pytest.param("reference", 20, 1, marks=pytest.mark.long),
+    ],
+)
 def test_a_large_document_takes_a_gigabyte_of_memory_at_most(
     maker: Maker, llama: Path, encoder: str, megabytes: int, threads: int
 ) -> None:

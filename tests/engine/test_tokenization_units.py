@@ -175,6 +175,7 @@ def test_texts_of_parquet_that_are_no_utf8_are_left_out_and_counted(pods: Pods, 
     assert made["textBytes"] == sum(len(one) for i, one in enumerate(content) if i != 7)
 
 
+@pytest.mark.long
 def test_a_document_of_300_megabytes_passes_in_bounded_memory(
     engine_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_the_loss_falls_and_the_marker_names_the_engine(whole: PretrainRun) -> N
     assert (marker["engine"]["name"], marker["cpuStandIns"]) == ("torch", False)
 
 
+@pytest.mark.parametrize("whole", [pytest.param("alone", marks=pytest.mark.long), "fsdp2", "tensors"], indirect=True)
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(whole: PretrainRun, again: PretrainRun) -> None:
     pod = again.start()
     wait_until(lambda: (again.store.newest() or 0) >= 4 or pod.process.poll() is not None)
