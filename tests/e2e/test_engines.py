@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from documented import engine_source
 from e2e.installation import kubectl
 from e2e.test_faults import KILL_RANKS
 from e2e.trial import Trial
 
 
+@pytest.mark.long  # make demo-torch runs the whole chain; tests/engine kills its ranks
 def test_a_run_by_the_torch_engine_survives_a_dead_rank_and_is_released(trial: Callable[..., Trial]) -> None:
     run = trial("by-torch", steps=300, seed=241)
     run.spec["pretrain"]["engine"] = "torch"
