@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from e2e import volume
 from e2e.installation import CommandError, apply, get, helm, kubectl, named, wait_until
 from e2e.trial import NAMESPACE, Trial
@@ -145,6 +147,7 @@ def test_an_image_that_cannot_be_pulled_is_told_and_mended_by_the_values(trial: 
     run.until_stage("tokenize", "Succeeded", 120)
 
 
+@pytest.mark.long  # the unit tests of waiting have it; that an image is missing is told above
 def test_a_gang_whose_image_is_gone_gives_back_its_nodes_and_trains_when_it_is_there(
     trial: Make, images: dict[str, str]
 ) -> None:

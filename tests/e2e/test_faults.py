@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+import yaml
+
 from e2e import volume
 from e2e.installation import SYSTEM_NAMESPACE, get, kubectl, operator_is_ready, operator_pod, wait_until
-from e2e.trial import NAMESPACE, Trial
+from e2e.trial import NAMESPACE, QUICKSTART, Trial
 
 Make = Callable[..., Trial]
 
@@ -46,6 +49,28 @@ def test_a_gang_that_loses_a_rank_and_then_a_pod_has_each_step_once(trial: Make,
     first, second = [one for one in run.status()["attempts"] if one["stage"] == "pretrain"][:2]
     assert first["cause"] not in ("Completed", second["cause"])
     assert first["message"] and second["message"]
+
+
+@pytest.mark.long
+def test_a_killed_rank_of_sft_starts_anew_from_its_newest_checkpoint(trial: Make, data: volume.Visit) -> None:
+    run = trial("sft-killed", steps=60, seed=204)
+    variant = yaml.safe_load(QUICKSTART.read_text())["spec"]["variants"][0]
+    variant["stages"][0]["sft"]["recovery"] = {"backoff": "1s"}
+    variant["stages"][0]["sft"]["config"] |= {"max_steps": 40, "save_steps": 10}
+    run.spec["variants"] = [variant]
+    run.apply()
+    stage = "sft-translate"
+    run.until("SFT has saved", lambda: (run.stage(stage).get("progress") or {}).get("checkpoint"), 300)
+    (victim,) = run.pods(stage)  # on CPU Axolotl trains in one process
+    kubectl(
+        "exec", "-n", NAMESPACE, victim["metadata"]["name"], "--", "sh", "-c", KILL_RANKS.replace("pretrain", "sft")
+    )
+    run.until_attempt(stage, 2, 90)
+    run.until_stage(stage, "Succeeded", 240)
+    first, second = [one for one in run.status()["attempts"] if one["stage"] == stage]
+    assert first["cause"] != "Completed" and run.stage(stage)["restarts"] == 1
+    assert second["fromStep"] >= 10
+    assert data.sh(f"ls {run.stage(stage)['folder']}/model/config.json")
 
 
 def kill_the_operator() -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import yaml
 
 from e2e import volume
-from e2e.installation import kubectl
-from e2e.test_faults import KILL_RANKS
 from e2e.trial import QUICKSTART, Trial
 
 LINES = "i=0; while [ $i -lt 80 ]; do i=$((i+1)); echo '{\"text\": \"Package '$i' was installed by apt.\"}'; done"
@@ -21,7 +19,7 @@ def longer_context(base: str) -> dict[str, Any]:
     sft["recovery"] = {"backoff": "1s"}
     sft["config"] |= {
         "datasets": [{"path": "texts/lines.jsonl", "ds_type": "json", "type": "completion", "field": "text"}],
-        "sequence_len": 512, "max_steps": 24, "save_steps": 8, "gradient_accumulation_steps": 1,
+        "sequence_len": 512, "max_steps": 4, "save_steps": 4, "gradient_accumulation_steps": 1,
     }  # fmt: skip
     return {"name": "longer", "base": {"path": base}, "stages": [{"cpt": sft}]}
 
@@ -30,16 +28,7 @@ def document(data: volume.Visit, path: str) -> dict[str, Any]:
     return dict(json.loads(data.sh(f"cat {path}")))
 
 
-def kill_a_rank(run: Trial, stage: str) -> None:
-    """Kill what trains in a tuning stage's only pod, once it has saved."""
-    run.until("it has saved", lambda: (run.stage(stage).get("progress") or {}).get("checkpoint"), 300)
-    (victim,) = run.pods(stage)  # on CPU Axolotl trains in one process
-    name = victim["metadata"]["name"]
-    kubectl("exec", "-n", run.namespace, name, "--", "sh", "-c", KILL_RANKS.replace("pretrain", "sft"))
-    run.until_attempt(stage, 2, 90)
-
-
-def test_a_finished_run_is_compared_and_gets_a_variant_of_a_released_model_though_a_rank_of_it_dies(
+def test_a_finished_run_is_compared_and_gets_a_variant_of_a_released_model(
     trial: Callable[..., Trial], data: volume.Visit
 ) -> None:
     run = trial("grows", steps=60, seed=261)
@@ -55,15 +44,11 @@ def test_a_finished_run_is_compared_and_gets_a_variant_of_a_released_model_thoug
             "variants": [longer_context(released)],
         }
     )
-    kill_a_rank(run, "cpt-longer")
     run.until_stage("release-longer", "Succeeded", 300)
     run.until("the report has all three", lambda: run.stage("report").get("attempt") == 2, 60)
     run.until_phase("Succeeded", 120)
 
     assert {run.stage(one)["attempt"] for one in ("tokenize", "pretrain", "release")} == {1}
-    first, second = [one for one in run.status()["attempts"] if one["stage"] == "cpt-longer"]
-    assert first["cause"] != "Completed" and run.stage("cpt-longer")["restarts"] == 1
-    assert second["fromStep"] >= 8, "it goes on from its newest checkpoint"
     models = document(data, run.stage("report")["folder"] + "/comparison.json")["models"]
     assert [one["name"] for one in models] == ["grows", "grows-longer", "itself"]
     assert models[0]["scores"] == models[2]["scores"], "the same weights, asked the same"
