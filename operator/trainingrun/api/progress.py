@@ -59,7 +59,7 @@ class PreflightResult(Model):
     """How long it took."""
     ranks: int | None = None
     """How many ranks were measured."""
-    measured: Annotated[str, Field(max_length=512)] = ""
+    measured: Annotated[str, Field(max_length=512)]
     """A line with each measure's lowest value and its median over the ranks."""
     lowest: Annotated[dict[str, float], Field(max_length=16)] = {}
     """The lowest values by the names of the measures, as spec.pretrain.preflight has them, and edgeGbs of links."""

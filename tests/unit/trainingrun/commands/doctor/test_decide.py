@@ -1,131 +1,33 @@
 """Whether a cluster is fit follows from what was seen of it: each fault is one line with its mend, by a table."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import trainingrun
-from builders import a_training_run
-from manifest_changes import CUSTOM_PRETRAIN
-from trainingrun.api.crd import schema
+from doctor_cases import (
+    FIELDS,
+    FIT,
+    IMAGES,
+    REFUSED,
+    Object,
+    a_claim,
+    a_class,
+    a_deployment,
+    a_limit_range,
+    a_node,
+    a_quota,
+    an_object,
+    faults,
+    needs_of,
+    wants_gpus,
+)
 from trainingrun.commands.doctor.decide import decide
-from trainingrun.commands.doctor.facts import Facts, Right, Unseen
-from trainingrun.commands.doctor.findings import Finding
-from trainingrun.commands.doctor.installed import fields_of
-from trainingrun.commands.doctor.needs import Needs, needs
+from trainingrun.commands.doctor.facts import Right
+from trainingrun.commands.doctor.needs import Needs
 from trainingrun.commands.doctor.surroundings import RIGHTS
-from trainingrun.stages.context import Context
-from trainingrun.stages.settings import Settings
-
-FIELDS = frozenset(fields_of(schema()))
-REFUSED = Unseen("You may not list it.")
-Object = dict[str, Any]
-
-
-def an_object(name: str, **parts: Any) -> Object:
-    return {"metadata": {"name": name, "namespace": "team"}, **parts}
-
-
-def a_deployment(name: str = "trainingrun", ready: int = 1, image: str = "r.example/x:1", **variables: str) -> Object:
-    env = [{"name": f"TRAININGRUN_{key}", "value": value} for key, value in variables.items()]
-    return {
-        "metadata": {
-            "name": name, "namespace": "system", "labels": {"app.kubernetes.io/version": trainingrun.__version__},
-        },
-        "spec": {"template": {"spec": {"containers": [{"image": image, "env": env}]}}},
-        "status": {"availableReplicas": ready},
-    }  # fmt: skip
-
-
-def a_node(name: str, gpus: int = 8, ready: str = "True", taints: list[Object] | None = None, **other: str) -> Object:
-    allocatable = {"cpu": "64", "memory": "512Gi", **({"nvidia.com/gpu": str(gpus)} if gpus else {})}
-    return {
-        "metadata": {"name": name, "labels": {"kind": "gpu" if gpus else "cpu"}},
-        "spec": {"taints": taints or []},
-        "status": {
-            "allocatable": allocatable | {key.replace("__", "/"): value for key, value in other.items()},
-            "conditions": [{"type": "Ready", "status": ready}],
-        },
-    }
-
-
-def a_class(name: str, provisioner: str, default: bool = False) -> Object:
-    annotations = {"storageclass.kubernetes.io/is-default-class": str(default).lower()}
-    return {"metadata": {"name": name, "annotations": annotations}, "provisioner": provisioner}
-
-
-def a_claim(mode: str = "ReadWriteMany", phase: str = "Bound") -> Object:
-    status = {"phase": phase, "capacity": {"storage": "20Ti"}}
-    return an_object("quickstart", spec={"accessModes": [mode]}, status=status)
-
-
-def a_quota(used: dict[str, str] | None = None, **hard: str) -> Object:
-    named = {key.replace("_", "."): value for key, value in hard.items()}
-    return an_object("team", spec={"hard": named}, status={"used": used or {}})
-
-
-def a_limit_range(**item: Any) -> Object:
-    return an_object("limits", spec={"limits": [{"type": "Container", **item}]})
-
-
-IMAGES = json.dumps({"pretrain": "r.example/nanotron:1", "sft": "r.example/axolotl@sha256:1"})
-FIT = Facts(
-    context="prod",
-    namespace="team",
-    version="v1.35.4",
-    groups={"trainingrun.dev": ["v1alpha1"], "kubeflow.org": ["v1"], "scheduling.x-k8s.io": ["v1alpha1"]},
-    run_fields=FIELDS,
-    namespaces=[an_object("team")],
-    operators=[a_deployment(IMAGES=IMAGES, IMAGE_PULL_SECRETS="registry")],
-    training_operators=[a_deployment("training-operator", image="kubeflow/training-operator:v1-855e096")],
-    pytorchjobs=True,
-    classes=[a_class("shared", "nfs.csi.k8s.io", default=True)],
-    claims=[a_claim()],
-    nodes=[a_node("gpu-1", rdma__hca="8"), a_node("gpu-2", rdma__hca="8")],
-    accounts=[an_object("default")],
-    secrets={"registry": True},
-    rights={one.right: True for one in RIGHTS},
-)
-FIT = dataclasses.replace(
-    FIT, training_operators=[a_deployment("training-operator", image="kubeflow/training-operator:v1.8.1")]
-)
-
-
-def needs_of(**spec: Any) -> Needs:
-    return needs(Context(a_training_run(**spec), Settings()))
-
-
-def wants_gpus(nodes: int = 2, gpus: int = 8, **pretrain: Any) -> Needs:
-    """The quickstart's pretraining on GPUs, with the parallelism that this makes, and nothing after it."""
-    config = a_training_run().spec.pretrain.config
-    sizes = {"dp": nodes * gpus, "tp": 1, "pp": 1}
-    resources = {"requests": {"cpu": "32", "memory": "256Gi"}, "limits": {"memory": "256Gi"}}
-    fields = {"nodes": nodes, "gpusPerNode": gpus, "resources": resources, "config": config | {"parallelism": sizes}}
-    return needs_of(pretrain=fields | pretrain, variants=[], evaluate=None)
-
-
-def a_run(name: str, phase: str, **pretrain: Any) -> Object:
-    return an_object(name, spec={"pretrain": pretrain}, status={"phase": phase})
-
-
-def has_engines(*entries: str) -> Object:
-    """A cluster whose chart's values name images of these engines."""
-    images = {one: f"r.example/{one}@sha256:1" for one in entries}
-    return {"operators": [a_deployment(IMAGES=IMAGES, CUSTOM_ENGINES=json.dumps(images))]}
-
-
-def with_an_engine() -> Needs:
-    return needs_of(pretrain=CUSTOM_PRETRAIN, evaluate=None, variants=[])
-
-
-MEGATRON = {"engine": "custom", "custom": {"image": "megatron"}}
-
-
-def faults(found: tuple[Finding, ...]) -> list[Finding]:
-    return [one for one in found if one.level != "ok"]
 
 
 def test_a_cluster_that_has_everything_is_fit() -> None:
@@ -290,42 +192,6 @@ def test_what_a_run_needs_and_the_cluster_lacks_is_told(
     (told,) = [one for one in found if words in one.message]
     assert (told.level, told.check) == (level, check)
     assert told.mend.endswith(".")
-
-
-def engines(other: Object, wanted: Needs | None = None) -> list[tuple[str, str]]:
-    return [
-        (one.level, one.message) for one in decide(dataclasses.replace(FIT, **other), wanted) if one.check == "engines"
-    ]
-
-
-def test_a_run_that_names_an_engine_of_which_there_is_no_image_is_named_with_those_there_are() -> None:
-    entry = CUSTOM_PRETRAIN["custom"]["image"]
-    lacking = f"Run tiny names the custom engine {entry}, for which the chart's values have no image; there are: "
-    assert engines(has_engines("other", "more"), with_an_engine()) == [("fail", f"{lacking}more, other.")]
-    assert engines(has_engines(), with_an_engine()) == [("fail", f"{lacking}none.")]
-    assert engines(has_engines(entry), with_an_engine()) == [
-        ("ok", f"Custom engines that runs name are there: {entry}.")
-    ]
-
-
-def test_runs_that_are_there_are_looked_at_as_long_as_they_train() -> None:
-    runs = [a_run("one", "Running", **MEGATRON), a_run("two", "Succeeded", **MEGATRON), a_run("three", "Pending")]
-    cluster = {**has_engines("tiny"), "runs": runs}
-    ((level, message),) = engines(cluster)
-    assert (level, message.partition(",")[0]) == ("fail", "Run one names the custom engine megatron")
-    ((level, _),) = engines(cluster, wants_gpus())
-    assert level == "warn", "another run is asked about"
-    assert engines({**cluster, "runs": REFUSED}) == []
-
-
-def test_an_operator_that_knows_no_engines_is_asked_for_none() -> None:
-    assert engines({"runs": [a_run("one", "Running", **MEGATRON)]}) == []
-
-
-def test_an_image_of_an_engine_that_may_move_is_worth_a_look_too() -> None:
-    operators = [a_deployment(IMAGES=IMAGES, CUSTOM_ENGINES='{"megatron": "r.example/megatron:latest"}')]
-    (found,) = faults(decide(dataclasses.replace(FIT, operators=operators)))
-    assert "custom.megatron r.example/megatron:latest" in found.message
 
 
 def test_a_limit_range_with_defaults_makes_up_for_pods_that_name_nothing() -> None:
