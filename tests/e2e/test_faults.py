@@ -44,6 +44,10 @@ def test_a_gang_that_loses_a_rank_and_then_a_pod_has_each_step_once(trial: Make,
     run.until_attempt("pretrain", 3, 120)
     stage = run.stage("pretrain")
     assert (stage.get("preemptions"), stage.get("restarts")) == (1, 1)
+    # The operator may not have heard what a deleted pod said last, but what it saved lies there before the next begins.
+    (first,) = [one for one in run.status()["attempts"] if (one["stage"], one["number"]) == ("pretrain", 1)]
+    saved = data.sh(f"ls {stage['folder']}/checkpoints | grep ^step- | sort | tail -1").strip()
+    assert int(saved.removeprefix("step-")) > first["step"], "a deleted pod saves first"
     run.until_stage("pretrain", "Succeeded", 300)
     assert has_each_step_once(run, data)
     first, second = [one for one in run.status()["attempts"] if one["stage"] == "pretrain"][:2]
