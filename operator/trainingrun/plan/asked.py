@@ -105,7 +105,9 @@ def _refusal(draft: Draft, instance: Instance, step: int, made: list[Skip]) -> s
     there = _complete(draft, instance)
     if step not in there:
         known = ", ".join(str(one) for one in there if fixed is None or one >= fixed) or "none"
-        later = "" if progress.newest_report(draft, instance) else ", and all others once it trains and reports"
+        report = progress.newest_report(draft, instance)
+        told = report is not None and report.checkpoint is not None  # not before it has looked at the volume
+        later = "" if told else ", and all others once it trains and reports"
         return f"no checkpoint of step {step} is known; known are {known}{later}."
     if stage.phase == "Running" and step not in _lasting(draft, there):
         keep_last = draft.context.run.spec.pretrain.checkpoints.keep_last

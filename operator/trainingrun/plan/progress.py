@@ -64,7 +64,7 @@ def _progress(draft: Draft, instance: Instance, snapshot: Snapshot) -> Progress:
         tokens=snapshot.tokens,
         tokens_per_second=_rate(snapshot.tokens_per_second),
         eta_seconds=None if snapshot.eta_seconds is None else round(snapshot.eta_seconds),
-        checkpoint=snapshot.checkpoint,
+        checkpoint=_checkpoint(draft.stages[instance.name].progress, snapshot),
         activity=snapshot.activity or None,
         measured=_measured(snapshot),
         stragglers=gang_reports.stragglers(snapshot),
@@ -89,8 +89,13 @@ def _changed_at(before: Progress | None, snapshot: Snapshot) -> dict[str, str | 
     now, old = timestamp(snapshot.time), before or Progress()
     return {
         "advanced_at": old.advanced_at if before is not None and snapshot.step == old.step else now,
-        "checkpoint_at": old.checkpoint_at if snapshot.checkpoint == old.checkpoint else now,
+        "checkpoint_at": old.checkpoint_at if _checkpoint(before, snapshot) == old.checkpoint else now,
     }
+
+
+def _checkpoint(before: Progress | None, snapshot: Snapshot) -> int | None:
+    # An attempt knows of none until it has looked: those of the attempt before are there all the same.
+    return before.checkpoint if snapshot.checkpoint is None and before is not None else snapshot.checkpoint
 
 
 def _rate(rate: float | None) -> float | None:

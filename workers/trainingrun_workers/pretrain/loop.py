@@ -72,7 +72,7 @@ class Loop:
             self._rhythm = SaveRhythm(self.spec.checkpoint_every, step, self.spec.seconds_between_failures)
         if not self.saving.complete:
             self._save()
-        self.rank.report(total=self.spec.total_steps, activity="training", **self._checkpoints())
+        self.rank.report(total=self.spec.total_steps, activity="training", **self.saving.told())
         self._start_interval()
         try:
             while self.trainer.iteration_step < self.spec.total_steps:
@@ -94,7 +94,7 @@ class Loop:
         )
         if self.saving.in_flight and not writing:
             self.saving.settle()
-            self.rank.report(now=True, **self._checkpoints())
+            self.rank.report(now=True, **self.saving.told())
         saves, logs = stop or self._saves(step), self._logs(step)
         if saves or logs:
             value = self._everywhere(loss)
@@ -206,7 +206,7 @@ class Loop:
         self.saving.save(step, self.trainer, self.marker(step), prune, wait)
         self._choose_next_save(step, started)
         self.rank.beat(step, Activity.TRAINING if step else Activity.STARTING)
-        self.rank.report(now=True, step=step, activity="training", **self._checkpoints())
+        self.rank.report(now=True, step=step, activity="training", **self.saving.told())
         self._start_interval()
 
     def _finish_saving(self) -> None:
@@ -215,11 +215,7 @@ class Loop:
             self.rank.beat(self.trainer.iteration_step, Activity.SAVING)
             with contextlib.suppress(Retry):
                 self.saving.settle()
-                self.rank.report(now=True, **self._checkpoints())
-
-    def _checkpoints(self) -> dict[str, Any]:
-        steps = self.saving.complete
-        return {"checkpoint": max(steps, default=None), "checkpoints": list(steps)}
+                self.rank.report(now=True, **self.saving.told())
 
 
 def _camel(name: str) -> str:

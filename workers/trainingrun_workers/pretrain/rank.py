@@ -116,7 +116,7 @@ def _train(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volu
     if newest:
         check_engine(str((read_marker(newest[1]) or {})["engine"]["name"]), spec.engine, step)
     rank.beat(step, Activity.LOADING)
-    rank.report(now=True, step=step, activity="loading" if newest else "building")
+    rank.report(now=True, step=step, activity="loading" if newest else "building", **saving.told())
     curve = Curve(claim, step) if rank.rank == 0 else None
     if step < spec.total_steps:
         trainer = one.trainer(spec, rank.folder, newest)

@@ -91,18 +91,20 @@ class Saving:
         Torn ones and those of data that are skipped now are set aside; Retry("Fenced") as with `save`.
         """
         self._check_claim()
-        newest = None
         if self._agreement.rank == 0:
             self._set_aside()
-            newest = self._checkpoints.newest()
         self._steps = self._agreement.from_rank_0(self._checkpoints.complete())
-        newest = self._agreement.from_rank_0(newest)
+        newest = max(self._steps, default=None)
         return None if newest is None else (newest, self._checkpoints.path(newest))
 
     @property
     def complete(self) -> tuple[int, ...]:
         """The steps of all complete checkpoints, as of the last save."""
         return self._steps
+
+    def told(self) -> dict[str, Any]:
+        """The fields of a report that tell of them."""
+        return {"checkpoint": max(self._steps, default=None), "checkpoints": list(self._steps)}
 
     @property
     def in_flight(self) -> bool:

@@ -77,6 +77,28 @@ def test_what_can_t_be_done_is_answered_and_changes_nothing_else(asked: str, ans
     assert after == before.model_copy(update={"asked": asked[:256], "answer": answer})
 
 
+def test_an_attempt_that_has_not_looked_yet_takes_away_no_checkpoint_that_was_known() -> None:
+    world = pretraining().fails("pretrain", 1).wait(6).wait(600)
+    world.reports("pretrain", total=900, activity="starting").settle()
+    assert (world.stage("pretrain").attempt, world.stage("pretrain").progress.checkpoint) == (2, 300)
+    asks(world, "restart-from 100 0 1")
+    assert world.run.status.answer == (
+        "Nothing was done: no checkpoint of step 100 is known; known are 300, and all others once it trains and reports."
+    )
+    world.reports("pretrain", step=320, total=900, checkpoint=300, checkpoints=(0, 100, 200, 300)).settle()
+    asks(world, "restart-from 100 0 2")
+    assert world.run.status.answer == "Stage pretrain goes on from step 100."
+
+
+def test_a_restart_makes_no_checkpoint_look_younger() -> None:
+    world = pretraining()
+    before = world.stage("pretrain").progress.checkpoint_at
+    world.fails("pretrain", 1).wait(6).wait(600)
+    world.reports("pretrain", total=900, activity="starting").settle().wait(60)
+    world.reports("pretrain", step=320, total=900, checkpoint=300, checkpoints=(0, 100, 200, 300)).settle()
+    assert world.stage("pretrain").progress.checkpoint_at == before
+
+
 def test_training_goes_back_to_a_checkpoint_with_the_same_data() -> None:
     world = asks(pretraining(), "restart-from 100 0 1")
     stage = world.stage("pretrain")
