@@ -18,6 +18,7 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "VolumeFull": {"exit_code": 75, "result": Result(75, "VolumeFull", "The volume is full.")},
     "PreflightTimeout": {"exit_code": 75, "result": Result(75, "PreflightTimeout", "The pre-flight hung.")},
     "BadNode": {"exit_code": 75, "result": Result(75, "BadNode", "Node node-1 is slow.", output={"node": "node-1"})},
+    "VolumeSilent": {"exit_code": 75, "result": Result(75, "VolumeSilent", "The volume has answered nothing.")},
     "Retry": {"exit_code": 75},
     "Crashed": {"exit_code": 1},
     "PodFailed": {"exit_code": None},

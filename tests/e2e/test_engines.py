@@ -26,12 +26,12 @@ def test_a_run_by_the_torch_engine_survives_a_dead_rank_and_is_released(trial: C
     assert last["scores"]
 
 
-def test_a_run_by_the_engine_of_the_documents_survives_its_pods_death_and_is_released(
+def test_a_gang_of_the_engine_of_the_documents_survives_a_pods_death_and_is_released(
     trial: Callable[..., Trial],
 ) -> None:
     run = trial("by-own", steps=300, seed=251)
     run.spec["pretrain"] |= {
-        "engine": "custom", "nodes": 1, "gpusPerNode": 0, "checkpoints": {"every": 50, "keepLast": 2},
+        "engine": "custom", "nodes": 2, "gpusPerNode": 0, "checkpoints": {"every": 50, "keepLast": 2},
         "custom": {
             "image": "tiny", "command": ["python", "-c", engine_source()], "steps": 300, "tokensPerStep": 1024,
             "sequenceLength": 128, "vocabSize": 4096, "seed": 251,
@@ -46,7 +46,7 @@ def test_a_run_by_the_engine_of_the_documents_survives_its_pods_death_and_is_rel
     }  # fmt: skip
     run.apply()
     run.until("a checkpoint", lambda: (run.stage("pretrain").get("progress") or {}).get("checkpoint"), 180)
-    pod = run.pods("pretrain")[0]["metadata"]["name"]
+    pod = max(one["metadata"]["name"] for one in run.pods("pretrain"))
     kubectl("delete", "pod", "-n", run.namespace, pod, "--wait=false")
     run.until_phase("Succeeded", 300)
 

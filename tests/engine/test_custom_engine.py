@@ -17,6 +17,7 @@ import pytest
 from documented import engine_source
 from engine.pretrain_runs import FOLDER, RUN_FOLDER, Pod, make_tokens, wait_until
 from engine.release_runs import spec as release_spec
+from engine.s3_server import free_port
 from engine.stage_runs import EXAMPLE, StageRun
 from trainingrun_workers.contract import (
     Answer,
@@ -65,7 +66,16 @@ class CustomRun:
 
     def start(self) -> Pod:
         self.attempt += 1
-        own = self.root / f"pod-{self.attempt}"
+        return self._pod({})
+
+    def start_gang(self) -> list[Pod]:
+        """An attempt of two pods, told of each other as Kubeflow tells them."""
+        self.attempt += 1
+        gang = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "GLOO_SOCKET_IFNAME": "lo"}
+        return [self._pod(gang | {"WORLD_SIZE": "2", "RANK": str(rank)}) for rank in range(2)]
+
+    def _pod(self, gang: dict[str, str]) -> Pod:
+        own = self.root / f"pod-{self.attempt}-{gang.get('RANK', 0)}"
         own.mkdir()
         stage_input = StageInput(
             run=RunReference("here", "tiny", "uid-1"), stage="pretrain", kind="pretrain", attempt=self.attempt,
@@ -78,7 +88,7 @@ class CustomRun:
         variables |= {
             "TRAININGRUN_VOLUME": str(self.volume), "TRAININGRUN_INPUT": str(own / "input.json"),
             "TRAININGRUN_TERMINATION_LOG": str(own / "words.json"), "OMP_NUM_THREADS": "1", "TMPDIR": str(own),
-        }  # fmt: skip
+        } | gang  # fmt: skip
         with (own / "log").open("wb") as log:
             command = [str(self.python), str(self.root / "engine.py")]
             process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
@@ -175,6 +185,52 @@ def test_told_to_stop_it_saves_and_says_143(python: Path, tmp_path: Path) -> Non
     pod.process.terminate()
     result = pod.wait()
     assert (result.exit_code, result.reason, result.step) == (143, "Preempted", run.store.newest())
+
+
+def test_two_pods_train_the_same_model_as_one(whole: CustomRun, tmp_path: Path) -> None:
+    run = CustomRun(whole.python, tmp_path)
+    results = [pod.wait() for pod in run.start_gang()]
+    assert [(one.reason, one.step) for one in results] == [("Completed", STEPS)] * 2
+    assert results[0].output == results[1].output
+    alone, both = (losses(one.volume) for one in (whole, run))
+    assert both == pytest.approx(alone, rel=1e-4)
+    assert len(list((run.volume / FOLDER / "claims").iterdir())) == 1
+
+
+def test_a_gang_of_which_one_pod_is_told_to_stop_saves_once_and_all_say_where(python: Path, tmp_path: Path) -> None:
+    run = CustomRun(python, tmp_path, total_steps=100_000, checkpoint_every=50)
+    pods = run.start_gang()
+    run.until_saved(pods[0], 50)
+    pods[1].process.terminate()
+    results = [pod.wait() for pod in pods]
+    assert [one.reason for one in results] == ["Preempted"] * 2
+    assert {one.step for one in results} == {run.store.newest()}
+
+
+def test_a_gang_whose_pod_is_killed_ends_and_the_next_goes_on_to_the_same_losses(
+    whole: CustomRun, tmp_path: Path
+) -> None:
+    run = CustomRun(whole.python, tmp_path, total_steps=100_000, keep_last=1000)
+    pods = run.start_gang()
+    run.until_saved(pods[0], 4)
+    pods[1].end()
+    assert (pods[0].wait().exit_code, pods[0].wait().reason) == (75, "PeerLost")
+    for step in run.store.complete():
+        if step > 4:
+            shutil.rmtree(run.store.path(step))
+    run.spec = dataclasses.replace(run.spec, total_steps=STEPS)
+    assert [pod.wait().reason for pod in run.start_gang()] == ["Completed"] * 2
+    assert losses(run.volume) == pytest.approx(losses(whole.volume), rel=1e-4)
+
+
+def test_a_gang_that_does_not_divide_the_batch_has_a_sentence(python: Path, tmp_path: Path) -> None:
+    run = CustomRun(python, tmp_path, tokens_per_step=192)
+    assert {pod.wait().message for pod in run.start_gang()} == {"The 3 samples of a step don't divide by 2."}
+
+
+def losses(volume: Path) -> list[float]:
+    """The curve's."""
+    return [json.loads(line)["loss"] for line in (volume / FOLDER / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_a_torn_checkpoint_is_passed_over(whole: CustomRun, tmp_path: Path) -> None:

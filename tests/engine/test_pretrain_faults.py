@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dead_volume import dead
 from engine.pretrain_runs import RUN_FOLDER, PretrainRun, kill, wait_until
 from engine.slow_disk import slow_disk
 from trainingrun_workers.volume import mark_complete
@@ -122,6 +123,20 @@ def test_a_save_that_runs_out_of_room_halfway_leaves_nothing_behind(
 
         assert (result.exit_code, result.reason) == (75, "VolumeFull")
         assert run.checkpoints() == [f"step-{step:08d}" for step in run.store.complete()]
+
+
+def test_a_gang_whose_volume_dies_in_a_save_ends_and_the_next_goes_on_once_it_is_back(pair: PretrainRun) -> None:
+    pod = pair.start(TRAININGRUN_VOLUME_SECONDS="8")
+    pair.until_trained(pod, 10)
+    ranks = pod.ranks()
+    with dead(pair.volume):
+        result = pod.wait(60)
+        assert (result.exit_code, result.reason) == (75, "VolumeSilent")
+        wait_until(lambda: not any(Path(f"/proc/{rank}/exe").exists() for rank in ranks))
+    newest = pair.store.newest()
+    assert newest is not None
+    pair.end_early(newest + 5)
+    assert pair.run().reason == "Completed"
 
 
 def test_a_loss_that_is_no_number_is_refused(run: PretrainRun) -> None:

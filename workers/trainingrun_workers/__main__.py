@@ -24,6 +24,7 @@ from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.pod_log import Output, log_file
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, write_atomic
+from trainingrun_workers.volume_watch import VolumeWatch
 
 TERMINATION_VARIABLE: Final = "TRAININGRUN_TERMINATION_LOG"
 MODULES: Final = {
@@ -84,10 +85,15 @@ class LastWords:
         self._message = Path(os.environ.get(TERMINATION_VARIABLE, contract.TERMINATION_LOG))
         self.file: Path | None = None
 
-    def leave(self, result: Result) -> int:
-        """Write the result to both places and yield its exit code; a place that can't be written is logged."""
+    def leave_here(self, result: Result) -> int:
+        """Write the result where the kubelet reads it, and yield its exit code."""
         LOGGER.info("%s: %s", result.reason, result.message)
         self._write(self._message.write_text, result.to_json())
+        return result.exit_code
+
+    def leave(self, result: Result) -> int:
+        """Write the result to both places and yield its exit code; a place that can't be written is logged."""
+        self.leave_here(result)
         if self.file:
             full = json.dumps(dataclasses.asdict(result), sort_keys=True, indent=1)
             file = self.file
@@ -116,15 +122,17 @@ def stop(number: int, frame: FrameType | None) -> NoReturn:
 def run_stage(kind: str, words: LastWords, output: Output) -> Result:
     """Run the stage to its end; every foreseen failure comes back as a Result."""
     stage_input = read_input(Path(os.environ.get(contract.INPUT_VARIABLE, contract.DEFAULT_INPUT)), kind)
-    volume = Volume(Path(os.environ.get(contract.VOLUME_VARIABLE, contract.DEFAULT_VOLUME)))
-    volume.check()
-    index = pod_index(os.environ)
-    words.file = volume.path(stage_input.run_folder) / "results" / (
-        f"{stage_input.stage}-a{stage_input.attempt}-{index}.json"
-    )  # fmt: skip
-    output.keep(log_file(stage_input, volume, index))
-    logging.getLogger().handlers[0].setFormatter(log_format(stage_input.stage))
-    with Reporter(stage_input, volume, index) as reporter:
+    watch, index = VolumeWatch(words.leave_here), pod_index(os.environ)
+    with watch.waiting():
+        volume = Volume(Path(os.environ.get(contract.VOLUME_VARIABLE, contract.DEFAULT_VOLUME)))
+        volume.check()
+        words.file = volume.path(stage_input.run_folder) / "results" / (
+            f"{stage_input.stage}-a{stage_input.attempt}-{index}.json"
+        )  # fmt: skip
+        output.keep(log_file(stage_input, volume, index))
+        logging.getLogger().handlers[0].setFormatter(log_format(stage_input.stage))
+        reporter = Reporter(stage_input, volume, index, watch=watch)
+    with reporter:
         return load_stage(kind)(stage_input, volume, reporter)
 
 

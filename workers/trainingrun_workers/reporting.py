@@ -1,5 +1,6 @@
 """What a pod says of itself while it works, and what it is answered: snapshots to the operator and to the volume."""
 
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -11,6 +12,7 @@ from typing import Any, Final, Self
 
 from trainingrun_workers.contract import TOKEN_FILE, Answer, Snapshot, StageInput
 from trainingrun_workers.volume import Volume, write_atomic
+from trainingrun_workers.volume_watch import VolumeWatch
 
 POST_TIMEOUT: Final = 5.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -26,8 +28,10 @@ class Reporter:
     """
 
     def __init__(
-        self, stage_input: StageInput, volume: Volume, index: int, token_file: Path = Path(TOKEN_FILE)
-    ) -> None:
+        self, stage_input: StageInput, volume: Volume, index: int, token_file: Path = Path(TOKEN_FILE),
+        watch: VolumeWatch | None = None,
+    ) -> None:  # fmt: skip
+        """`watch` ends the pod where the volume takes too long for a snapshot, which shows that it answers nothing."""
         run = stage_input.run
         self._snapshot = Snapshot(
             namespace=run.namespace, run=run.name, uid=run.uid, stage=stage_input.stage, attempt=stage_input.attempt,
@@ -44,6 +48,7 @@ class Reporter:
         self._token_file = token_file
         # The operator is inside the cluster: a proxy that is set for downloads must not be asked for it.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._waiting = watch.waiting if watch is not None else contextlib.nullcontext
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._failing: set[str] = set()
@@ -76,7 +81,8 @@ class Reporter:
     def _work(self) -> None:
         while True:
             last = self._closing.wait(0)
-            self._send()
+            with self._waiting():
+                self._send()
             if last:
                 return
             self._closing.wait(self._seconds)

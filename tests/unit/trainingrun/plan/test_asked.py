@@ -83,7 +83,8 @@ def test_an_attempt_that_has_not_looked_yet_takes_away_no_checkpoint_that_was_kn
     assert (world.stage("pretrain").attempt, world.stage("pretrain").progress.checkpoint) == (2, 300)
     asks(world, "restart-from 100 0 1")
     assert world.run.status.answer == (
-        "Nothing was done: no checkpoint of step 100 is known; known are 300, and all others once it trains and reports."
+        "Nothing was done: no checkpoint of step 100 is known; known are 300, and all others once it trains and "
+        "reports."
     )
     world.reports("pretrain", step=320, total=900, checkpoint=300, checkpoints=(0, 100, 200, 300)).settle()
     asks(world, "restart-from 100 0 2")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dead_volume import dead
 from trainingrun_workers.__main__ import MODULES, pod_index
 from trainingrun_workers.contract import SPECS, ConvertSpec, Result, RunReference, StageInput
 
@@ -26,7 +27,7 @@ MODULES["convert"] = "convert"
 sys.exit(main(sys.argv[1:]))
 """
 IMPORTS = """
-import errno, os, time
+import errno, os, subprocess, time
 from trainingrun_workers.contract import Result
 from trainingrun_workers.errors import *
 """
@@ -106,17 +107,46 @@ def test_a_crash_is_a_sentence_and_a_traceback_in_the_log(pod: Pod) -> None:
     assert (pod.volume / "runs/run/results/convert-a1-0.json").is_file()
 
 
-def test_a_pod_that_is_told_to_stop_ends_as_preempted(pod: Pod) -> None:
-    process = pod.start("reporter.update(activity='ready'); time.sleep(60)")
+def until_it_reports(pod: Pod) -> None:
     snapshot = pod.volume / "runs/run/snapshots/convert-a1-0.json"
     deadline = time.monotonic() + 20
     while not snapshot.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.2)
+
+
+def test_a_pod_that_is_told_to_stop_ends_as_preempted(pod: Pod) -> None:
+    process = pod.start("reporter.update(activity='ready'); time.sleep(60)")
+    until_it_reports(pod)
     process.send_signal(signal.SIGTERM)
     result, _, errors = pod.end(process)
     assert (result.exit_code, result.reason) == (143, "Preempted")
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("body", ["time.sleep(60)", "(volume.root / 'more').write_text('never')"])
+def test_a_pod_whose_volume_answers_nothing_any_more_ends_and_says_so(pod: Pod, body: str) -> None:
+    pod.environment |= {"TRAININGRUN_VOLUME_SECONDS": "3", "TRAININGRUN_NODE_NAME": "gpu-a"}
+    process = pod.start(f"time.sleep(1); subprocess.Popen(['sleep', '60']); {body}")
+    until_it_reports(pod)
+    with dead(pod.volume):
+        result, _, errors = pod.end(process)
+    assert (result.exit_code, result.reason) == (75, "VolumeSilent")
+    assert result.message.startswith("The volume has answered nothing for 3 s on node gpu-a: ")
+    assert "Thread" in errors, "where each thread stood"
+
+
+def test_a_pod_whose_volume_is_dead_from_the_start_ends_and_says_so(pod: Pod) -> None:
+    pod.environment |= {"TRAININGRUN_VOLUME_SECONDS": "1"}
+    with dead(pod.volume):
+        result, _, _ = pod.run("return None")
+    assert (result.exit_code, result.reason) == (75, "VolumeSilent")
+
+
+def test_a_volume_that_is_slow_but_answers_ends_nothing(pod: Pod) -> None:
+    pod.environment |= {"TRAININGRUN_VOLUME_SECONDS": "3"}
+    result, _, _ = pod.run("time.sleep(5); return Result(0, 'Completed', 'All is done.')")
+    assert result.reason == "Completed"
 
 
 def test_a_missing_volume_is_one_sentence(pod: Pod) -> None:
