@@ -107,6 +107,8 @@ def a_run_full_of_everything(api: Api, namespace: str) -> None:
     ]  # fmt: skip
     status["stages"][1] |= {"phase": "Running", "attempt": 201, "startedAt": _time(begun - 50_000)}
     status |= {"phase": "Running", "stage": "pretrain", "restarts": 200, "warnings": [MARKUP]}
+    nodes = [f"a-node-with-quite-a-long-name-{one}.in-some-region.example.internal" for one in range(16)]
+    status |= {"avoidedNodes": nodes, "avoidedBecause": {nodes[0]: MARKUP}}
     status["gpuHours"] = {"useful": 12_345.5, "lost": {"NodeLost": 321.25, "Crashed": 12.0}}
     api.merge("TrainingRun", "full", {"status": status}, namespace, "status")
 

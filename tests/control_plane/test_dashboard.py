@@ -137,7 +137,8 @@ def test_a_run_that_was_restarted_says_when_and_why(started: Any, address: str) 
 def test_what_people_write_is_text_and_never_markup(started: Any, address: str) -> None:
     watched = Watched(started, page_of("full", address), 1200)
     watched.page.wait_for_selector(".causes li")
-    assert MARKUP in watched.text(".causes")
+    assert MARKUP in watched.text("ol.causes")
+    assert MARKUP in watched.text("ul.causes"), "why a node is avoided"
     assert watched.page.title() == "full · trainingrun"
     assert watched.page.locator("main img").count() == 0
     watched.close()

@@ -53,6 +53,11 @@ class HangRule:
     node: int = 0  # the pod's place in its gang
     nodes: int = 1
     ranks_per_node: int = 1
+    preflight: float = 0.0  # seconds that a pre-flight may take, which ends itself and knows better who is behind
+
+    def limit(self, activity: Activity) -> float:
+        """Seconds after which a rank that is at this hangs."""
+        return LIMITS[activity](self.timeout) + (self.preflight if activity == Activity.STARTING else 0.0)
 
     @property
     def flights(self) -> Path:
@@ -99,10 +104,10 @@ class Watchdog:
             return
         self._due = time.monotonic() + CHECK_SECONDS
         beats = list(_beats(self._folder))
-        if any(time.monotonic() - one.at > LIMITS[one.activity](self._rule.timeout) for one in beats):
+        if any(time.monotonic() - one.at > self._rule.limit(one.activity) for one in beats):
             self._give_up()
         for write in background_writes(self._folder):
-            if time.monotonic() - write.since > LIMITS[Activity.SAVING](self._rule.timeout):
+            if time.monotonic() - write.since > self._rule.limit(Activity.SAVING):
                 self._give_up(write)
         # What lies on the volume is only looked at by a pod that may hang itself: one whose ranks save for long may not
         # notice for an hour what the others wait for.

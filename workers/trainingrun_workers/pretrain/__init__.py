@@ -12,6 +12,7 @@ from trainingrun_workers.flight_recorder import BUFFER, BUFFER_VARIABLE
 from trainingrun_workers.launch import Gang, launch, node_rank, verdict
 from trainingrun_workers.patience import VOLUME_SECONDS, within
 from trainingrun_workers.pretrain.checkpoints import Checkpoints
+from trainingrun_workers.pretrain.preflight.deadline import limit
 from trainingrun_workers.reporting import Reporter
 from trainingrun_workers.volume import Volume, mark_complete, read_marker
 from trainingrun_workers.watchdog import HangRule
@@ -38,6 +39,7 @@ def run(stage_input: StageInput, volume: Volume, reporter: Reporter) -> Result:
         node=node_rank(),
         nodes=spec.nodes,
         ranks_per_node=spec.processes_per_node,
+        preflight=limit(spec.preflight),
     )
 
     def report(fields: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def run_view(
         "notes": [note for stage in status.stages if stage.progress is not None for note in stage.progress.notes],
         "figures": _figures(status),
         "gpuHours": {"useful": status.gpu_hours.useful, "lost": dict(status.gpu_hours.lost)},
-        "avoidedNodes": list(status.avoided_nodes),
+        "avoidedNodes": [{"node": one, "why": status.avoided_because.get(one)} for one in status.avoided_nodes],
         "chain": chain(spec, status.stages),
         "curves": _curves(status, points or {}),
         "scores": checkpoints.scores(status.checkpoints),

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import struct
 import time
@@ -10,6 +11,7 @@ from trainingrun_workers.contract import ExitCode, Result
 from trainingrun_workers.errors import Retry, StageError
 from trainingrun_workers.launch import RankOutcome, verdict
 from trainingrun_workers.launched import Activity
+from trainingrun_workers.pretrain.preflight import deadline
 from trainingrun_workers.watchdog import HangRule, Watchdog
 
 
@@ -71,6 +73,18 @@ def test_how_long_a_rank_may_be_silent_depends_on_what_it_does(
     with pytest.raises(Retry, match="in step 42") as caught:
         watchdog.check()
     assert caught.value.reason == "Hang"
+
+
+@pytest.mark.parametrize(("age", "hangs"), [(1700, False), (1801, True)])
+def test_a_pre_flight_that_may_take_long_is_no_hang_before_its_own_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, hangs: bool
+) -> None:
+    monkeypatch.setattr("trainingrun_workers.watchdog.STACK_SECONDS", 0)
+    longest = deadline.limit({"enabled": True, "timeout": 1200.0})
+    rule = HangRule(60, tmp_path / "stacks", "pretrain-a0", preflight=longest)
+    beat(tmp_path, Activity.STARTING, age)
+    with pytest.raises(Retry) if hangs else contextlib.nullcontext():
+        Watchdog(tmp_path, rule).check()
 
 
 @pytest.mark.parametrize(("timeout", "limit"), [(60, 3600), (600, 6000)])

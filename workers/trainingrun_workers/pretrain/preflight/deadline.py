@@ -60,6 +60,11 @@ class Place:
     answers: bool = True  # whether its process could still say something
 
 
+def limit(asked: Mapping[str, Any]) -> float:
+    """Seconds that the pre-flight of an input may take, 0 where there is none."""
+    return float(asked.get("timeout") or DEFAULT_SECONDS) if asked.get("enabled") else 0.0
+
+
 def too_long(places: Mapping[int, Place], ranks: int, limit: float) -> Result:
     """The last words of a gang whose pre-flight took longer than `limit` seconds, by what its ranks have noted.
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from trainingrun_workers.contract import PretrainSpec, StageInput
 from trainingrun_workers.errors import BadConfig, Retry
 from trainingrun_workers.launched import LaunchedRank
-from trainingrun_workers.pretrain.preflight.deadline import DEFAULT_SECONDS, limited
+from trainingrun_workers.pretrain.preflight.deadline import limit, limited
 from trainingrun_workers.pretrain.preflight.judgement import Verdict, judge, numbers, summary
 from trainingrun_workers.pretrain.preflight.measuring import measure
 from trainingrun_workers.volume import Volume, make_folder, write_atomic
@@ -34,7 +34,7 @@ def fly(rank: LaunchedRank, spec: PretrainSpec, stage_input: StageInput, volume:
     started = time.monotonic()
     rank.report(now=True, activity="pre-flight")
     folder = volume.path(stage_input.run_folder) / "preflight"
-    with limited(rank, node_name(), float(spec.preflight.get("timeout") or DEFAULT_SECONDS)) as begin:
+    with limited(rank, node_name(), limit(spec.preflight)) as begin:
         if rank.rank == 0:
             begin("folder")
             make_folder(folder)

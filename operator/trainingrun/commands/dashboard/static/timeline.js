@@ -18,7 +18,7 @@ export function drawTimeline(line) {
     label.style.left = `${(100 * index) / many}%`;
     return label;
   })));
-  return [h("div", { class: "timeline" }, rows, axis), ...list(line), hours(line)];
+  return [h("div", { class: "timeline" }, rows, axis), ...list(line), ...avoided(line.avoidedNodes), hours(line.gpuHours)];
 }
 
 function drawBar(bar, stage, start, length) {
@@ -45,10 +45,15 @@ function older(ended, one) {
   return h("details", {}, h("summary", {}, `and ${ended.length} before`), h("ol", { class: "causes" }, ended.map(one)));
 }
 
-function hours({ gpuHours, avoidedNodes }) {
+function avoided(nodes) {
+  if (!nodes.length) return [];
+  const one = ({ node, why }) => h("li", {}, h("strong", {}, node), why ? `: ${why}` : "");
+  return [h("h3", {}, "Avoided nodes"), h("ul", { class: "causes" }, nodes.map(one))];
+}
+
+function hours(gpuHours) {
   const lost = Object.entries(gpuHours.lost).filter(([, one]) => one > 0).sort((one, other) => other[1] - one[1]);
-  if (!gpuHours.useful && !lost.length && !avoidedNodes.length) return null;
+  if (!gpuHours.useful && !lost.length) return null;
   const causes = lost.map(([cause, one]) => `${trimmed(one, 3)} to ${cause}`).join(", ");
-  const avoided = avoidedNodes.length ? ` Avoided nodes: ${avoidedNodes.join(", ")}.` : "";
-  return h("p", { class: "small" }, `GPU-hours of attempts that have ended: ${trimmed(gpuHours.useful, 4)} useful${causes ? `; lost: ${causes}` : ""}.${avoided}`);
+  return h("p", { class: "small" }, `GPU-hours of attempts that have ended: ${trimmed(gpuHours.useful, 4)} useful${causes ? `; lost: ${causes}` : ""}.`);
 }

@@ -51,6 +51,14 @@ def test_a_run_that_trains_says_how_far_it_is(training: World) -> None:
     assert box(view, "tokenize")["fraction"] == 1.0
 
 
+def test_nodes_that_are_avoided_are_told_with_the_reason_where_there_is_one(training: World) -> None:
+    run = document(training)
+    run["status"] |= {"avoidedNodes": ["n1", "n2"], "avoidedBecause": {"n1": "Node n1 let the gang down."}}
+    assert run_view(run, training.now)["avoidedNodes"] == [
+        {"node": "n1", "why": "Node n1 let the gang down."}, {"node": "n2", "why": None},
+    ]  # fmt: skip
+
+
 def test_a_finished_run_has_every_box_done_and_its_scores() -> None:
     world = World().finished()
     view = run_view(document(world), world.now)
