@@ -84,10 +84,10 @@ def artifacts(
 
 def carry_out(options: Options, kubectl: Kubectl, image: str | None = None, timeout: int = 600) -> dict[str, Any]:
     """List, and where it is asked for remove; CommandError where the cluster or the pod on the claim refuses."""
-    from trainingrun.commands.volume_pod import installed
+    from trainingrun.commands.volume_pod import check_claim, installed
 
     claim = Claim(options.claim, timeout, kubectl)
-    claim.kubectl("get", "persistentvolumeclaim", options.claim, "-o", "name")
+    check_claim(claim.kubectl, options.claim)
     claim.settings = installed(claim.kubectl, image)
     found = claim.visit("list")
     report = _report(options, found, claim.users())

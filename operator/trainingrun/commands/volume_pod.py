@@ -6,6 +6,7 @@ the operator's client has no call for a log, and a program is easily replaced by
 
 from __future__ import annotations
 
+import difflib
 import json
 import subprocess
 import time
@@ -16,7 +17,7 @@ from typing import Any, Final
 from trainingrun.api import names
 from trainingrun.api.data import Placement
 from trainingrun.api.training_run import Metadata
-from trainingrun.commands.manifest import FAULTY, MISUSED, CommandError
+from trainingrun.commands.manifest import FAULTY, MISUSED, NOT_FOUND, CommandError
 from trainingrun.manifests.meta import Child, Manifest
 from trainingrun.manifests.pod import PodDefaults, PodPlan, pod_template
 from trainingrun.stages.context import pod_defaults
@@ -27,6 +28,7 @@ NAME: Final = "trainingrun-artifacts"  # not the operator's: its Service selects
 KEPT: Final = ("volume", "tmp")  # of a stage's mounts
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 POLL_SECONDS: Final = 1.0
+MOST_NAMES: Final = 10  # of claims in a sentence
 # What the installation decides for pods: fields of Settings, by the variable of the operator's Deployment.
 VARIABLES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "IMAGES": ("images", json.loads),
@@ -52,6 +54,7 @@ class Kubectl:
         program: str = "kubectl",
     ) -> None:
         flags = (("--kubeconfig", kubeconfig), ("--context", context), ("-n", namespace))
+        self.namespace = namespace
         self._words = [program, *(part for flag, value in flags if value for part in (flag, value))]
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
@@ -74,6 +77,28 @@ class Kubectl:
     def get(self, *arguments: str) -> Any:
         """An object or a list of objects."""
         return json.loads(self("get", *arguments, "-o", "json"))
+
+
+def check_claim(kubectl: Kubectl, name: str) -> None:
+    """CommandError, with the nearest names, where the namespace has no such claim."""
+    try:
+        kubectl("get", "persistentvolumeclaim", name, "-o", "name")
+    except CommandError as error:
+        if "NotFound" not in str(error):
+            raise
+        raise CommandError(_nearest_claim(kubectl, name), NOT_FOUND) from error
+
+
+def _nearest_claim(kubectl: Kubectl, name: str) -> str:
+    where = f"namespace {kubectl.namespace}" if kubectl.namespace else "this namespace"
+    said = f"There is no claim {name} in {where}"
+    try:
+        known = sorted(one["metadata"]["name"] for one in kubectl.get("persistentvolumeclaims")["items"])
+    except CommandError:  # who may look at one need not be allowed to list them
+        return f"{said}."
+    if near := difflib.get_close_matches(name, known, 1):
+        return f"{said}: did you mean {near[0]}?"
+    return f"{said}: it has {', '.join(known[:MOST_NAMES]) or 'none'}."
 
 
 def installed(kubectl: Kubectl, image: str | None) -> Settings:

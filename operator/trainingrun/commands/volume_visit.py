@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, Self
 
 from trainingrun.commands.manifest import NO_CLUSTER, CommandError
-from trainingrun.commands.volume_pod import Kubectl, holds_up, installed, volume_pod
+from trainingrun.commands.volume_pod import Kubectl, check_claim, holds_up, installed, volume_pod
 
 WORKERS: Final = ("python", "-m", "trainingrun_workers", "artifacts")
 SECONDS: Final = 6 * 3600  # after which the pod goes also where nobody is left to delete it
@@ -92,7 +92,7 @@ class Visit:
     def _ready(self) -> str:
         """The name of the pod, once it runs."""
         if self._pod is None:
-            self._kubectl("get", "persistentvolumeclaim", self._claim, "-o", "name")
+            check_claim(self._kubectl, self._claim)
             manifest = volume_pod(self._claim, installed(self._kubectl, self._image), ("wait", str(SECONDS)), SECONDS)
             manifest["spec"]["terminationGracePeriodSeconds"] = 1
             made = json.loads(self._kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(manifest)))

@@ -26,6 +26,12 @@ def claim(name: str) -> None:
     print(name)
 
 
+def claims() -> None:
+    if (ROOT / "no-list").exists():
+        sys.exit("Error from server (Forbidden): persistentvolumeclaims is forbidden")
+    print(json.dumps({"items": [{"metadata": {"name": "quickstart"}}]}))
+
+
 def create() -> None:
     manifest, name = sys.stdin.read(), f"visit-{len(list((ROOT / 'made').iterdir()))}"
     for folder in ("pods", "made"):
@@ -71,6 +77,7 @@ def logs(_: str) -> None:
 ANSWERS: dict[tuple[str, ...], Callable[..., None]] = {
     ("get", "deployments"): lambda *_: deployments(),
     ("get", "persistentvolumeclaim"): lambda name, *_: claim(name),
+    ("get", "persistentvolumeclaims"): lambda *_: claims(),
     ("get", "pod"): lambda name, *_: get_pod(name),
     ("delete", "pod"): lambda name, *_: (ROOT / "pods" / name).unlink(),
     ("create",): lambda *_: create(),

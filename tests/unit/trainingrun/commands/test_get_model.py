@@ -195,4 +195,4 @@ def test_what_is_not_there_is_one_sentence(
 def test_a_pod_that_cannot_be_made_is_one_sentence(released: World, tmp_path: Path, capsys: Capture) -> None:
     released.runs["tiny"]["spec"]["storage"] = {"claimName": "gone"}
     assert main(["get-model", "tiny", str(tmp_path / "model")]) != 0
-    assert 'persistentvolumeclaims "gone" not found' in capsys.readouterr().err
+    assert "There is no claim gone in " in capsys.readouterr().err

@@ -62,6 +62,25 @@ def test_a_pod_that_does_not_start_says_why(
     assert world.left == []
 
 
+@pytest.mark.parametrize(
+    ("claim", "may_list", "said"),
+    [
+        ("quickstrat", True, "There is no claim quickstrat in namespace default: did you mean quickstart?"),
+        ("other", True, "There is no claim other in namespace default: it has quickstart."),
+        ("quickstrat", False, "There is no claim quickstrat in namespace default."),
+    ],
+)
+def test_a_claim_that_is_not_there_is_told_with_the_nearest_name(
+    claim: str, may_list: bool, said: str, world: World
+) -> None:
+    if not may_list:
+        (world.root / "no-list").touch()
+    with pytest.raises(CommandError) as caught, Visit(Kubectl("default"), claim) as visit:
+        visit.document("files", "runs")
+    assert (str(caught.value), caught.value.code) == (said, 4)
+    assert world.left == []
+
+
 def test_without_kubectl_a_sentence_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(CommandError, match="kubectl can't be started"), Visit(Kubectl(), "quickstart") as visit:
