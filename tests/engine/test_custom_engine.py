@@ -74,7 +74,12 @@ class CustomRun:
         gang = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "GLOO_SOCKET_IFNAME": "lo"}
         return [self._pod(gang | {"WORLD_SIZE": "2", "RANK": str(rank)}) for rank in range(2)]
 
-    def _pod(self, gang: dict[str, str]) -> Pod:
+    def start_by_torchrun(self) -> Pod:
+        """An attempt of one pod with two processes."""
+        self.attempt += 1
+        return self._pod({}, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+    def _pod(self, gang: dict[str, str], *launcher: str) -> Pod:
         own = self.root / f"pod-{self.attempt}-{gang.get('RANK', 0)}"
         own.mkdir()
         stage_input = StageInput(
@@ -90,7 +95,7 @@ class CustomRun:
             "TRAININGRUN_TERMINATION_LOG": str(own / "words.json"), "OMP_NUM_THREADS": "1", "TMPDIR": str(own),
         } | gang  # fmt: skip
         with (own / "log").open("wb") as log:
-            command = [str(self.python), str(self.root / "engine.py")]
+            command = [str(self.python), *launcher, str(self.root / "engine.py")]
             process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
         return Pod(process, own / "words.json", own / "log")
 
@@ -195,6 +200,13 @@ def test_two_pods_train_the_same_model_as_one(whole: CustomRun, tmp_path: Path) 
     alone, both = (losses(one.volume) for one in (whole, run))
     assert both == pytest.approx(alone, rel=1e-4)
     assert len(list((run.volume / FOLDER / "claims").iterdir())) == 1
+
+
+def test_a_pod_of_two_processes_trains_the_same_model_as_one(whole: CustomRun, tmp_path: Path) -> None:
+    run = CustomRun(whole.python, tmp_path)
+    result = run.start_by_torchrun().wait()
+    assert (result.reason, result.step) == ("Completed", STEPS)
+    assert losses(run.volume) == pytest.approx(losses(whole.volume), rel=1e-4)
 
 
 def test_a_gang_of_which_one_pod_is_told_to_stop_saves_once_and_all_say_where(python: Path, tmp_path: Path) -> None:
