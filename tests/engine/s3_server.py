@@ -19,7 +19,7 @@ class S3Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{_free_port()}"
         self._program = built("versitygw") / "versitygw"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,8 +60,7 @@ class S3Server:
             self._process = None
 
 
-def free_port() -> int:
-    """One of this machine that nobody listens at."""
+def _free_port() -> int:
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

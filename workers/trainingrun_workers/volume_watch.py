@@ -1,7 +1,7 @@
 """Ends a pod whose volume has stopped answering: a read or a write of it may never come back, and nothing follows.
 
 A hard mount of a dead file server keeps whoever asks it waiting, without an error. A pod that is ended gives its node,
-its GPUs and its index back, and the next attempt mounts anew, on another node if it comes again.
+its GPUs and its index back, and the next attempt mounts anew.
 """
 
 import contextlib

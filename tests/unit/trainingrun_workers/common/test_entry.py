@@ -143,7 +143,7 @@ def test_a_pod_whose_volume_is_dead_from_the_start_ends_and_says_so(pod: Pod) ->
     assert (result.exit_code, result.reason) == (75, "VolumeSilent")
 
 
-def test_a_volume_that_is_slow_but_answers_ends_nothing(pod: Pod) -> None:
+def test_a_stage_may_take_longer_than_a_volume_that_answers(pod: Pod) -> None:
     pod.environment |= {"TRAININGRUN_VOLUME_SECONDS": "3"}
     result, _, _ = pod.run("time.sleep(5); return Result(0, 'Completed', 'All is done.')")
     assert result.reason == "Completed"
